@@ -1,0 +1,114 @@
+//! A named part of an inventory, with what went wrong while it was read.
+
+use std::fmt;
+
+use super::Item;
+
+/// The name of a section: dotted lower-case words such as `hardware` or `software.dpkg`, at most 64 bytes.
+///
+/// An open vocabulary: a newer agent may send a section that this collector does not know.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SectionName(String);
+
+/// A text that is not a section name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a section name (lower-case letters, digits, dots and hyphens, at most 64)")]
+pub struct InvalidSectionName(String);
+
+impl SectionName {
+    /// System, board, chassis, firmware, processors and memory.
+    pub const HARDWARE: &str = "hardware";
+    /// Disks.
+    pub const STORAGE: &str = "storage";
+    /// Network adapters and their addresses.
+    pub const NETWORK: &str = "network";
+    /// The operating system.
+    pub const OS: &str = "os";
+    /// Packages of dpkg.
+    pub const SOFTWARE_DPKG: &str = "software.dpkg";
+
+    /// Checks and takes a name.
+    pub fn new(name: impl Into<String>) -> Result<Self, InvalidSectionName> {
+        let name = name.into();
+        let good = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'.' || b == b'-';
+        if name.is_empty() || name.len() > 64 || !name.bytes().all(good) {
+            return Err(InvalidSectionName(name.chars().take(64).collect()));
+        }
+        Ok(Self(name))
+    }
+
+    /// One of the constants above.
+    pub fn known(name: &'static str) -> Self {
+        Self(name.to_owned())
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the section's items are software, kept once in the catalogue.
+    pub fn is_software(&self) -> bool {
+        self.0 == "software" || self.0.starts_with("software.")
+    }
+}
+
+impl fmt::Display for SectionName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How far a section could be read. "None installed" is `Complete` without items; the others are kinds of unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SectionStatus {
+    /// All that there is.
+    Complete,
+    /// Some of it: what is missing from the items may still be there.
+    Partial,
+    /// It should be readable and was not.
+    Failed,
+    /// This platform or recording cannot tell.
+    NotAvailable,
+}
+
+/// A part of an inventory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Section {
+    /// Its name.
+    pub name: SectionName,
+    /// How far it could be read.
+    pub status: SectionStatus,
+    /// What was found, at most 100,000 items.
+    pub items: Vec<Item>,
+    /// What could not be read, at most 64 entries.
+    pub errors: Vec<SourceError>,
+}
+
+/// One thing that a source could not read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceError {
+    /// What was being read: a path, a table, a field.
+    pub subject: String,
+    /// The kind of failure.
+    pub kind: ErrorKind,
+    /// For people: what happened.
+    pub message: String,
+}
+
+/// Why something could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorKind {
+    /// The agent may not read it.
+    NotPermitted,
+    /// The platform, or a recording of a machine, does not have it.
+    NotAvailable,
+    /// It does not follow its format.
+    Malformed,
+    /// It is over a bound; what was read up to there is kept.
+    TooLarge,
+    /// It took too long.
+    TimedOut,
+    /// Reading failed.
+    Io,
+}

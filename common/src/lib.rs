@@ -1,0 +1,9 @@
+//! Muster's nouns, and the algorithms that both ends must compute alike.
+//!
+//! Knows nothing of IO, of async, of logging and of how anything is written to a wire or a disk; `now` is an
+//! argument. The modules stand in the order in which a record meets them.
+
+pub mod id;
+pub mod time;
+
+pub mod inventory;

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! The agent: gathers a machine's inventory and streams it to a collector.
+//!
+//! Modules stand in the order in which a fact meets them.
+
+pub mod host;
+
+pub mod sources;
+
+pub mod collect;
+
+pub mod spool;
+
+pub mod credentials;
+pub mod transport;
+
+pub mod config;

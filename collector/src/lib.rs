@@ -1,1 +1,25 @@
-//! Placeholder.
+//! The collector: receives, reconciles, keeps and answers for the inventory.
+//!
+//! Modules stand in the order in which an observation meets them; `ARCHITECTURE.md` tells who may call whom.
+
+pub mod tls;
+
+pub mod enroll;
+pub mod import;
+pub mod ingest;
+
+pub mod pipeline;
+pub mod registry;
+
+pub mod identity;
+
+pub mod merge;
+
+pub mod flags;
+
+pub mod store;
+
+pub mod index;
+pub mod query;
+
+pub mod privacy;

@@ -79,13 +79,8 @@ impl FromStr for Timestamp {
     /// Reads RFC 3339; a bare date such as `2026-11-01` is midnight UTC.
     fn from_str(text: &str) -> Result<Self, InvalidTime> {
         let invalid = || InvalidTime(text.chars().take(64).collect());
-        if let Ok(date) = text.parse::<jiff::civil::Date>()
-            && text.len() == 10
-        {
-            let zoned = date.to_zoned(jiff::tz::TimeZone::UTC).map_err(|_| invalid())?;
-            return Ok(Self::from_millis(zoned.timestamp().as_millisecond()));
-        }
-        let time: jiff::Timestamp = text.parse().map_err(|_| invalid())?;
+        let whole = if text.len() == 10 { format!("{text}T00:00:00Z") } else { text.to_owned() };
+        let time: jiff::Timestamp = whole.parse().map_err(|_| invalid())?;
         Ok(Self::from_millis(time.as_millisecond()))
     }
 }

@@ -1,0 +1,1 @@
+//! Runs the sources and keeps what failed.

@@ -1,0 +1,1 @@
+//! Fragments become settings that are trusted after start.

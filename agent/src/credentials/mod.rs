@@ -1,0 +1,1 @@
+//! The agent's key and certificate, and their files.

@@ -1,0 +1,1 @@
+//! What reads an inventory, one file a source.

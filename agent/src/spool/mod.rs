@@ -1,0 +1,1 @@
+//! What has not been acknowledged yet, bounded, on disk.

@@ -1,0 +1,1 @@
+//! Enrolment: a token and a CSR become a certificate.

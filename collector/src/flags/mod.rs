@@ -1,0 +1,1 @@
+//! What is wrong with a device? Pure rules, one file each.

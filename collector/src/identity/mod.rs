@@ -1,0 +1,1 @@
+//! Which device is this? A pure function from evidence and candidates to a decision.

@@ -1,0 +1,1 @@
+//! Files of other sources become observations.

@@ -1,0 +1,1 @@
+//! Columns and bitmaps in memory: every list and count.

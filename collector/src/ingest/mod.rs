@@ -1,0 +1,1 @@
+//! Sessions with agents: envelopes in, acknowledgements out.

@@ -1,0 +1,1 @@
+//! What is known of a device? A deterministic fold of claims.

@@ -1,0 +1,1 @@
+//! Every observation's road: identify, merge, flag, commit.

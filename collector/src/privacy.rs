@@ -1,0 +1,1 @@
+//! Personal values under a key for each person.

@@ -1,0 +1,1 @@
+//! Identities, tokens and roles: what the certificate's name is worth now.

@@ -1,0 +1,1 @@
+//! The store: typed records, atomic commits, an ordered change log.

@@ -1,0 +1,1 @@
+//! Transport security: authority, certificates, verifiers and the accept loop.

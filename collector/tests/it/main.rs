@@ -1,0 +1,1 @@
+//! The collector's integration tests, one binary.

@@ -7,3 +7,5 @@ pub mod id;
 pub mod time;
 
 pub mod inventory;
+
+pub mod trust;

@@ -1,0 +1,446 @@
+//! Inventory items between the wire and the domain.
+
+use muster_common::inventory::{
+    AdapterKind, Baseboard, Chassis, Disk, ErrorKind, Firmware, InstallState, Installation, Inventory, Item,
+    ItemKind, Memory, MemoryModule, NetworkAdapter, OperatingSystem, Package, Processor, Section,
+    SectionStatus, SourceError, System,
+};
+use prost::Message;
+
+use super::{Invalid, bounded, endpoint_time, optional_text, text, to_timestamp_endpoint};
+use crate::{limits, v1};
+
+impl From<&Inventory> for v1::Inventory {
+    fn from(inventory: &Inventory) -> Self {
+        let Inventory { collected, agent_version, sections } = inventory;
+        Self {
+            collected_time: collected.map(to_timestamp_endpoint),
+            agent_version: agent_version.clone(),
+            sections: sections.iter().map(v1::Section::from).collect(),
+        }
+    }
+}
+
+impl From<&Section> for v1::Section {
+    fn from(section: &Section) -> Self {
+        let Section { name, status, items, errors } = section;
+        Self {
+            name: name.as_str().to_owned(),
+            status: v1::SectionStatus::from(*status).into(),
+            items: items.iter().map(item_to_wire).collect(),
+            errors: errors.iter().map(v1::SourceError::from).collect(),
+        }
+    }
+}
+
+impl From<SectionStatus> for v1::SectionStatus {
+    fn from(status: SectionStatus) -> Self {
+        match status {
+            SectionStatus::Complete => Self::Complete,
+            SectionStatus::Partial => Self::Partial,
+            SectionStatus::Failed => Self::Failed,
+            SectionStatus::NotAvailable => Self::NotAvailable,
+        }
+    }
+}
+
+/// A section's status; one that this version does not know counts as partial, which never removes anything.
+pub fn status_from_wire(status: i32) -> SectionStatus {
+    match v1::SectionStatus::try_from(status) {
+        Ok(v1::SectionStatus::Complete) => SectionStatus::Complete,
+        Ok(v1::SectionStatus::Failed) => SectionStatus::Failed,
+        Ok(v1::SectionStatus::NotAvailable) => SectionStatus::NotAvailable,
+        Ok(v1::SectionStatus::Partial | v1::SectionStatus::Unspecified) | Err(_) => SectionStatus::Partial,
+    }
+}
+
+impl From<&SourceError> for v1::SourceError {
+    fn from(error: &SourceError) -> Self {
+        let SourceError { subject, kind, message } = error;
+        let kind = match kind {
+            ErrorKind::NotPermitted => v1::ErrorKind::NotPermitted,
+            ErrorKind::NotAvailable => v1::ErrorKind::NotAvailable,
+            ErrorKind::Malformed => v1::ErrorKind::Malformed,
+            ErrorKind::TooLarge => v1::ErrorKind::TooLarge,
+            ErrorKind::TimedOut => v1::ErrorKind::TimedOut,
+            ErrorKind::Io => v1::ErrorKind::Io,
+        };
+        Self { subject: subject.clone(), kind: kind.into(), message: message.clone() }
+    }
+}
+
+/// A section's errors, at most [`limits::SECTION_ERRORS`].
+pub fn section_errors_from_wire(errors: Vec<v1::SourceError>) -> Result<Vec<SourceError>, Invalid> {
+    bounded("errors", &errors, limits::SECTION_ERRORS)?;
+    errors
+        .into_iter()
+        .map(|v1::SourceError { subject, kind, message }| {
+            let kind = match v1::ErrorKind::try_from(kind) {
+                Ok(v1::ErrorKind::NotPermitted) => ErrorKind::NotPermitted,
+                Ok(v1::ErrorKind::NotAvailable) => ErrorKind::NotAvailable,
+                Ok(v1::ErrorKind::Malformed) => ErrorKind::Malformed,
+                Ok(v1::ErrorKind::TooLarge) => ErrorKind::TooLarge,
+                Ok(v1::ErrorKind::TimedOut) => ErrorKind::TimedOut,
+                Ok(v1::ErrorKind::Io | v1::ErrorKind::Unspecified) | Err(_) => ErrorKind::Io,
+            };
+            Ok(SourceError {
+                subject: text("errors.subject", subject)?,
+                kind,
+                message: text("errors.message", message)?,
+            })
+        })
+        .collect()
+}
+
+/// An item as it goes out, with its installation.
+pub fn item_to_wire(item: &Item) -> v1::Item {
+    let Item { kind, installation } = item;
+    v1::Item {
+        kind: Some(kind_to_wire(kind)),
+        installation: installation.as_ref().map(v1::Installation::from),
+    }
+}
+
+/// An item from its two encoded parts; `None` when it is of a kind that this version does not know.
+pub fn item_from_body(body: &[u8], installation: &[u8]) -> Result<Option<Item>, Invalid> {
+    if body.len() > limits::ITEM_BYTES {
+        return Err(Invalid::TooLong { field: "body", length: body.len(), limit: limits::ITEM_BYTES });
+    }
+    let mut wire = v1::Item::decode(body)
+        .map_err(|source| Invalid::Undecodable { message: "muster.v1.Item", source })?;
+    wire.installation = if installation.is_empty() {
+        None
+    } else {
+        let message = "muster.v1.Installation";
+        Some(
+            v1::Installation::decode(installation)
+                .map_err(|source| Invalid::Undecodable { message, source })?,
+        )
+    };
+    item_from_wire(wire)
+}
+
+/// An item as it came in; `None` when it is of a kind that this version does not know.
+pub fn item_from_wire(wire: v1::Item) -> Result<Option<Item>, Invalid> {
+    let v1::Item { kind, installation } = wire;
+    let Some(kind) = kind else { return Ok(None) };
+    let kind = match kind {
+        v1::item::Kind::System(system) => ItemKind::System(system.try_into()?),
+        v1::item::Kind::Baseboard(board) => ItemKind::Baseboard(board.try_into()?),
+        v1::item::Kind::Chassis(chassis) => ItemKind::Chassis(chassis.try_into()?),
+        v1::item::Kind::Firmware(firmware) => ItemKind::Firmware(firmware.try_into()?),
+        v1::item::Kind::Processor(processor) => ItemKind::Processor(processor.try_into()?),
+        v1::item::Kind::Memory(v1::Memory { usable_bytes, installed_bytes, slots }) => {
+            ItemKind::Memory(Memory { usable_bytes, installed_bytes, slots })
+        }
+        v1::item::Kind::MemoryModule(module) => ItemKind::MemoryModule(module.try_into()?),
+        v1::item::Kind::Disk(disk) => ItemKind::Disk(disk.try_into()?),
+        v1::item::Kind::NetworkAdapter(adapter) => ItemKind::NetworkAdapter(adapter.try_into()?),
+        v1::item::Kind::OperatingSystem(os) => ItemKind::OperatingSystem(os.try_into()?),
+        v1::item::Kind::Package(package) => ItemKind::Package(package.try_into()?),
+    };
+    let installation = installation.map(Installation::try_from).transpose()?;
+    Ok(Some(Item { kind, installation }))
+}
+
+fn kind_to_wire(kind: &ItemKind) -> v1::item::Kind {
+    match kind {
+        ItemKind::System(system) => v1::item::Kind::System(system.into()),
+        ItemKind::Baseboard(board) => v1::item::Kind::Baseboard(board.into()),
+        ItemKind::Chassis(chassis) => v1::item::Kind::Chassis(chassis.into()),
+        ItemKind::Firmware(firmware) => v1::item::Kind::Firmware(firmware.into()),
+        ItemKind::Processor(processor) => v1::item::Kind::Processor(processor.into()),
+        ItemKind::Memory(Memory { usable_bytes, installed_bytes, slots }) => {
+            v1::item::Kind::Memory(v1::Memory {
+                usable_bytes: *usable_bytes,
+                installed_bytes: *installed_bytes,
+                slots: *slots,
+            })
+        }
+        ItemKind::MemoryModule(module) => v1::item::Kind::MemoryModule(module.into()),
+        ItemKind::Disk(disk) => v1::item::Kind::Disk(disk.into()),
+        ItemKind::NetworkAdapter(adapter) => v1::item::Kind::NetworkAdapter(adapter.into()),
+        ItemKind::OperatingSystem(os) => v1::item::Kind::OperatingSystem(os.into()),
+        ItemKind::Package(package) => v1::item::Kind::Package(package.into()),
+    }
+}
+
+fn handle(value: u32) -> Result<u16, Invalid> {
+    u16::try_from(value).map_err(|_| Invalid::Malformed { field: "handle" })
+}
+
+/// Makes both directions for a message whose fields bear the same names on both sides. `opt` fields are optional
+/// texts, `text` fields plain ones, `same` fields are taken as they are, `handle` fields are 16-bit numbers.
+macro_rules! convert {
+    ($name:ident { $(handle $handle:ident,)? $(text $text:ident,)* $(opt $opt:ident,)* $(same $same:ident,)* }) => {
+        impl From<&$name> for v1::$name {
+            fn from(value: &$name) -> Self {
+                let $name { $($handle,)? $($text,)* $($opt,)* $($same,)* } = value;
+                Self {
+                    $($handle: u32::from(*$handle),)?
+                    $($text: $text.clone(),)*
+                    $($opt: $opt.clone(),)*
+                    $($same: *$same,)*
+                }
+            }
+        }
+
+        impl TryFrom<v1::$name> for $name {
+            type Error = Invalid;
+
+            fn try_from(value: v1::$name) -> Result<Self, Invalid> {
+                let v1::$name { $($handle,)? $($text,)* $($opt,)* $($same,)* } = value;
+                Ok(Self {
+                    $($handle: handle($handle)?,)?
+                    $($text: text(stringify!($text), $text)?,)*
+                    $($opt: optional_text(stringify!($opt), $opt)?,)*
+                    $($same,)*
+                })
+            }
+        }
+    };
+}
+
+convert!(System { opt manufacturer, opt product_name, opt version, opt serial, opt uuid, opt sku, opt family,
+    opt hypervisor, same is_virtual, });
+convert!(Baseboard { handle handle, opt manufacturer, opt product, opt version, opt serial, opt asset_tag, });
+convert!(Firmware { opt vendor, opt version, opt release_date, opt smbios_version, });
+convert!(Processor { text socket, opt manufacturer, opt model, same cores, same threads, same max_mhz, });
+convert!(MemoryModule { handle handle, text locator, opt bank, opt manufacturer, opt part_number, opt serial,
+    opt asset_tag, opt kind, opt form_factor, same size_bytes, same speed_mts, });
+convert!(Disk { text name, opt model, opt vendor, opt serial, opt wwn, opt firmware, opt transport, same size_bytes,
+    same rotational, same removable, });
+convert!(Package { text purl_type, text namespace, text name, text version, text architecture, opt vendor,
+    opt source_name, opt source_version, same size_bytes, });
+
+impl From<&Chassis> for v1::Chassis {
+    fn from(value: &Chassis) -> Self {
+        let Chassis { handle, manufacturer, kind, version, serial, asset_tag } = value;
+        Self {
+            handle: u32::from(*handle),
+            manufacturer: manufacturer.clone(),
+            kind: kind.map(u32::from),
+            version: version.clone(),
+            serial: serial.clone(),
+            asset_tag: asset_tag.clone(),
+        }
+    }
+}
+
+impl TryFrom<v1::Chassis> for Chassis {
+    type Error = Invalid;
+
+    fn try_from(value: v1::Chassis) -> Result<Self, Invalid> {
+        let v1::Chassis { handle: place, manufacturer, kind, version, serial, asset_tag } = value;
+        let kind = kind.map(u8::try_from).transpose().map_err(|_| Invalid::Malformed { field: "kind" })?;
+        Ok(Self {
+            handle: handle(place)?,
+            manufacturer: optional_text("manufacturer", manufacturer)?,
+            kind,
+            version: optional_text("version", version)?,
+            serial: optional_text("serial", serial)?,
+            asset_tag: optional_text("asset_tag", asset_tag)?,
+        })
+    }
+}
+
+impl From<&NetworkAdapter> for v1::NetworkAdapter {
+    fn from(value: &NetworkAdapter) -> Self {
+        let NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, addresses } = value;
+        let kind = match kind {
+            AdapterKind::Unknown => v1::AdapterKind::Unspecified,
+            AdapterKind::BuiltIn => v1::AdapterKind::BuiltIn,
+            AdapterKind::External => v1::AdapterKind::External,
+            AdapterKind::Bluetooth => v1::AdapterKind::Bluetooth,
+            AdapterKind::Virtual => v1::AdapterKind::Virtual,
+        };
+        Self {
+            name: name.clone(),
+            permanent_mac: permanent_mac.map(|mac| mac.to_string()),
+            mac: mac.map(|mac| mac.to_string()),
+            kind: kind.into(),
+            wireless: *wireless,
+            driver: driver.clone(),
+            addresses: addresses.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+impl TryFrom<v1::NetworkAdapter> for NetworkAdapter {
+    type Error = Invalid;
+
+    fn try_from(value: v1::NetworkAdapter) -> Result<Self, Invalid> {
+        let v1::NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, addresses } = value;
+        bounded("addresses", &addresses, limits::ADAPTER_ADDRESSES)?;
+        let address = |field, text: Option<String>| {
+            text.map(|text| text.parse()).transpose().map_err(|_| Invalid::Malformed { field })
+        };
+        let kind = match v1::AdapterKind::try_from(kind) {
+            Ok(v1::AdapterKind::BuiltIn) => AdapterKind::BuiltIn,
+            Ok(v1::AdapterKind::External) => AdapterKind::External,
+            Ok(v1::AdapterKind::Bluetooth) => AdapterKind::Bluetooth,
+            Ok(v1::AdapterKind::Virtual) => AdapterKind::Virtual,
+            Ok(v1::AdapterKind::Unspecified) | Err(_) => AdapterKind::Unknown,
+        };
+        Ok(Self {
+            name: text("name", name)?,
+            permanent_mac: address("permanent_mac", permanent_mac)?,
+            mac: address("mac", mac)?,
+            kind,
+            wireless,
+            driver: optional_text("driver", driver)?,
+            addresses: addresses
+                .iter()
+                .map(|text| text.parse().map_err(|_| Invalid::Malformed { field: "addresses" }))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+impl From<&OperatingSystem> for v1::OperatingSystem {
+    fn from(value: &OperatingSystem) -> Self {
+        let OperatingSystem {
+            id,
+            name,
+            version,
+            version_id,
+            codename,
+            pretty_name,
+            kernel,
+            architecture,
+            machine_id,
+            hostname,
+            boot_time,
+        } = value;
+        Self {
+            id: id.clone(),
+            name: name.clone(),
+            version: version.clone(),
+            version_id: version_id.clone(),
+            codename: codename.clone(),
+            pretty_name: pretty_name.clone(),
+            kernel: kernel.clone(),
+            architecture: architecture.clone(),
+            machine_id: machine_id.clone(),
+            hostname: hostname.clone(),
+            boot_time: boot_time.map(to_timestamp_endpoint),
+        }
+    }
+}
+
+impl TryFrom<v1::OperatingSystem> for OperatingSystem {
+    type Error = Invalid;
+
+    fn try_from(value: v1::OperatingSystem) -> Result<Self, Invalid> {
+        let v1::OperatingSystem {
+            id,
+            name,
+            version,
+            version_id,
+            codename,
+            pretty_name,
+            kernel,
+            architecture,
+            machine_id,
+            hostname,
+            boot_time,
+        } = value;
+        Ok(Self {
+            id: optional_text("id", id)?,
+            name: optional_text("name", name)?,
+            version: optional_text("version", version)?,
+            version_id: optional_text("version_id", version_id)?,
+            codename: optional_text("codename", codename)?,
+            pretty_name: optional_text("pretty_name", pretty_name)?,
+            kernel: optional_text("kernel", kernel)?,
+            architecture: optional_text("architecture", architecture)?,
+            machine_id: optional_text("machine_id", machine_id)?,
+            hostname: optional_text("hostname", hostname)?,
+            boot_time: boot_time.as_ref().map(endpoint_time),
+        })
+    }
+}
+
+impl From<&Installation> for v1::Installation {
+    fn from(value: &Installation) -> Self {
+        let Installation { state, held, path, user, installed } = value;
+        let state = match state {
+            InstallState::Installed => v1::InstallState::Installed,
+            InstallState::Incomplete => v1::InstallState::Incomplete,
+            InstallState::ConfigFiles => v1::InstallState::ConfigFiles,
+        };
+        Self {
+            state: state.into(),
+            held: *held,
+            path: path.clone(),
+            user: user.clone(),
+            install_time: installed.map(to_timestamp_endpoint),
+        }
+    }
+}
+
+impl TryFrom<v1::Installation> for Installation {
+    type Error = Invalid;
+
+    fn try_from(value: v1::Installation) -> Result<Self, Invalid> {
+        let v1::Installation { state, held, path, user, install_time } = value;
+        let state = match v1::InstallState::try_from(state) {
+            Ok(v1::InstallState::Incomplete) => InstallState::Incomplete,
+            Ok(v1::InstallState::ConfigFiles) => InstallState::ConfigFiles,
+            Ok(v1::InstallState::Installed | v1::InstallState::Unspecified) | Err(_) => {
+                InstallState::Installed
+            }
+        };
+        Ok(Self {
+            state,
+            held,
+            path: text("path", path)?,
+            user: text("user", user)?,
+            installed: install_time.as_ref().map(endpoint_time),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn package() -> Item {
+        Item {
+            kind: ItemKind::Package(Package {
+                purl_type: "deb".to_owned(),
+                namespace: "debian".to_owned(),
+                name: "openssl".to_owned(),
+                version: "3.0.17-1~deb12u2".to_owned(),
+                architecture: "amd64".to_owned(),
+                ..Package::default()
+            }),
+            installation: Some(Installation { held: true, ..Installation::default() }),
+        }
+    }
+
+    #[test]
+    fn an_item_comes_back_from_its_two_parts() {
+        let item = package();
+        let mut wire = item_to_wire(&item);
+        let installation = wire.installation.take().unwrap().encode_to_vec();
+        assert_eq!(item_from_body(&wire.encode_to_vec(), &installation).unwrap(), Some(item));
+    }
+
+    #[test]
+    fn a_kind_of_a_newer_agent_is_passed_over() {
+        // Field 14 is not in this schema: tag (14 << 3 | 2), length 0.
+        assert_eq!(item_from_body(&[0x72, 0x00], &[]).unwrap(), None);
+    }
+
+    #[test]
+    fn hostile_texts_are_refused() {
+        for name in ["x".repeat(limits::TEXT_BYTES + 1), "a\0b".to_owned()] {
+            let mut wire = item_to_wire(&package());
+            if let Some(v1::item::Kind::Package(package)) = &mut wire.kind {
+                package.name = name;
+            }
+            assert!(item_from_wire(wire).is_err());
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Canonical proto3 JSON (ProtoJSON), by the schema's own descriptors.
+//!
+//! Every text form of Muster's messages comes from here, so that `collect`, the CLI and exports agree.
+
+use std::sync::LazyLock;
+
+use prost_reflect::{DescriptorPool, DynamicMessage, SerializeOptions};
+
+static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
+    DescriptorPool::decode(crate::DESCRIPTORS).expect("the descriptors are generated with this code")
+});
+
+/// A message as canonical JSON: lower camel case, RFC 3339 times, 64-bit numbers as text, absent fields left out.
+pub fn to_value<M: prost::Name>(message: &M) -> serde_json::Value {
+    let descriptor = POOL
+        .get_message_by_name(&M::full_name())
+        .expect("every message that has a name is in the descriptors");
+    let mut dynamic = DynamicMessage::new(descriptor);
+    dynamic.transcode_from(message).expect("a message decodes by its own descriptor");
+    dynamic
+        .serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new())
+        .expect("canonical JSON has a form for every message")
+}
+
+/// The same as indented text.
+pub fn to_string_pretty<M: prost::Name>(message: &M) -> String {
+    format!("{:#}", to_value(message))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::v1;
+
+    #[test]
+    fn names_are_camel_case_and_zero_values_left_out() {
+        let item = v1::Item {
+            kind: Some(v1::item::Kind::System(v1::System {
+                product_name: Some("20L8S07A14".to_owned()),
+                ..v1::System::default()
+            })),
+            installation: None,
+        };
+        assert_eq!(super::to_value(&item).to_string(), r#"{"system":{"productName":"20L8S07A14"}}"#);
+    }
+}

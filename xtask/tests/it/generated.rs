@@ -1,0 +1,50 @@
+//! The generated code is checked in, so that nobody needs a generator to build; this test generates it again.
+//!
+//! `cargo xtask proto` runs it with `MUSTER_UPDATE=1`, which writes what differs instead of failing.
+
+use std::{fs, path::Path};
+
+const SCHEMAS: [&str; 6] = [
+    "muster/v1/admin.proto",
+    "muster/v1/enrollment.proto",
+    "muster/v1/ingest.proto",
+    "muster/v1/inventory.proto",
+    "muster/v1/query.proto",
+    "muster/store/v1/record.proto",
+];
+
+#[test]
+fn generated_code_is_current() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
+    let checked_in = root.join("src/gen");
+    let fresh = tempfile::tempdir().unwrap();
+
+    let descriptors = protox::compile(SCHEMAS, [root.join("schema")]).unwrap();
+    fs::write(fresh.path().join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors)).unwrap();
+    let mut config = prost_build::Config::new();
+    config.enable_type_names();
+    tonic_prost_build::configure()
+        .out_dir(fresh.path())
+        .build_transport(false)
+        .bytes(".muster.v1.Envelope")
+        .bytes(".muster.v1.EncodedItem")
+        .emit_rerun_if_changed(false)
+        .compile_fds_with_config(descriptors, config)
+        .unwrap();
+
+    let update = std::env::var_os("MUSTER_UPDATE").is_some();
+    let mut stale = Vec::new();
+    for entry in fs::read_dir(fresh.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let target = checked_in.join(path.file_name().unwrap());
+        let new = fs::read(&path).unwrap();
+        if fs::read(&target).ok().as_deref() != Some(&new) {
+            if update {
+                fs::write(&target, new).unwrap();
+            } else {
+                stale.push(target);
+            }
+        }
+    }
+    assert!(stale.is_empty(), "out of date: {stale:?}; run cargo xtask proto");
+}

@@ -9,3 +9,8 @@ pub mod time;
 pub mod inventory;
 
 pub mod trust;
+
+pub mod filter;
+pub mod page;
+
+pub mod version;

@@ -1,1 +1,4 @@
 //! The collector's integration tests, one binary.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
+
+mod store_conformance;

@@ -1,6 +1,6 @@
 //! Muster's schema on the wire (`muster.v1`) and at rest (`muster.store.v1`): generated code, conversions, bounds.
 //!
-//! Knows nothing of connections, files and decisions. The generated code in `gen/` is checked in; a test generates it
+//! Knows nothing of decisions; `client` and `private_file` are the only rooms that touch a socket or a file. The generated code in `gen/` is checked in; a test generates it
 //! again from `proto/schema`.
 
 pub mod limits;
@@ -30,3 +30,7 @@ pub mod store {
 
 /// The compiled schema, for gRPC reflection and canonical JSON.
 pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");
+
+pub mod private_file;
+
+pub mod client;

@@ -8,6 +8,15 @@ pub mod time;
 
 pub mod inventory;
 
+pub mod delta;
+
+pub mod source;
+
+pub mod device;
+pub mod flag;
+
+pub mod governance;
+
 pub mod trust;
 
 pub mod filter;

@@ -11,13 +11,34 @@ pub enum FieldGroup {
     Business,
 }
 
+/// What a field's values are: with which [`super::Value`] they come, and how they are compared and sorted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FieldKind {
+    /// Text, in either case.
+    Text,
+    /// Text that is ordered as a version.
+    Version,
+    /// Yes or no.
+    Boolean,
+    /// A whole number.
+    Number,
+    /// A moment or a date.
+    Time,
+    /// An amount in a currency.
+    Money,
+    /// A person.
+    Person,
+    /// Several texts.
+    List,
+}
+
 /// A text that names no field.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("there is no field {0:?}")]
 pub struct UnknownField(pub String);
 
 macro_rules! fields {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $group:ident,)*) => {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $group:ident $kind:ident,)*) => {
         /// A field of a device.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Field {
@@ -37,95 +58,100 @@ macro_rules! fields {
             pub const fn group(self) -> FieldGroup {
                 match self { $(Self::$variant => FieldGroup::$group,)* }
             }
+
+            /// What its values are.
+            pub const fn kind(self) -> FieldKind {
+                match self { $(Self::$variant => FieldKind::$kind,)* }
+            }
         }
     };
 }
 
 fields! {
     /// Host name.
-    Hostname "hostname" Machine,
+    Hostname "hostname" Machine Text,
     /// System serial number.
-    Serial "serial" Machine,
+    Serial "serial" Machine Text,
     /// System UUID.
-    Uuid "uuid" Machine,
+    Uuid "uuid" Machine Text,
     /// Maker.
-    Manufacturer "manufacturer" Machine,
+    Manufacturer "manufacturer" Machine Text,
     /// Model.
-    Model "model" Machine,
+    Model "model" Machine Text,
     /// The model's name for people, where the maker has one.
-    ModelName "model_name" Machine,
+    ModelName "model_name" Machine Text,
     /// Main board's serial number.
-    BoardSerial "board_serial" Machine,
+    BoardSerial "board_serial" Machine Text,
     /// Enclosure's serial number.
-    ChassisSerial "chassis_serial" Machine,
+    ChassisSerial "chassis_serial" Machine Text,
     /// Asset tag that the maker or a technician wrote into the firmware.
-    FirmwareAssetTag "firmware_asset_tag" Machine,
+    FirmwareAssetTag "firmware_asset_tag" Machine Text,
     /// Firmware version.
-    Firmware "firmware" Machine,
+    Firmware "firmware" Machine Version,
     /// Hypervisor that it runs under.
-    Hypervisor "hypervisor" Machine,
+    Hypervisor "hypervisor" Machine Text,
     /// Whether it is a virtual machine.
-    Virtual "virtual" Machine,
+    Virtual "virtual" Machine Boolean,
     /// Processor model.
-    Processor "processor" Machine,
+    Processor "processor" Machine Text,
     /// Processor cores in all.
-    Cores "cores" Machine,
+    Cores "cores" Machine Number,
     /// Memory in bytes.
-    Memory "memory" Machine,
+    Memory "memory" Machine Number,
     /// Disk capacity in bytes.
-    Disk "disk" Machine,
+    Disk "disk" Machine Number,
     /// Serial numbers of its disks.
-    DiskSerials "disk_serial" Machine,
+    DiskSerials "disk_serial" Machine List,
     /// MAC addresses of its adapters.
-    Mac "mac" Machine,
+    Mac "mac" Machine List,
     /// IP addresses in use.
-    Ip "ip" Machine,
+    Ip "ip" Machine List,
     /// The operating system's machine id.
-    MachineId "machine_id" Machine,
+    MachineId "machine_id" Machine Text,
     /// Operating system by its os-release ID, such as `debian`.
-    OsName "os.name" Machine,
+    OsName "os.name" Machine Text,
     /// Its version.
-    OsVersion "os.version" Machine,
+    OsVersion "os.version" Machine Version,
     /// Its name for people.
-    OsPretty "os.pretty" Machine,
+    OsPretty "os.pretty" Machine Text,
     /// Kernel release.
-    Kernel "kernel" Machine,
+    Kernel "kernel" Machine Version,
     /// Architecture.
-    Architecture "architecture" Machine,
+    Architecture "architecture" Machine Text,
     /// Last boot, as the endpoint says.
-    BootTime "boot_time" Machine,
+    BootTime "boot_time" Machine Time,
     /// Version of the agent.
-    AgentVersion "agent.version" Machine,
+    AgentVersion "agent.version" Machine Version,
     /// `server`, `desktop`, `laptop`, `virtual`, `other`.
-    Class "class" Machine,
+    Class "class" Machine Text,
     /// Asset tag within its scheme: `company/tag`.
-    AssetTag "asset_tag" Business,
+    AssetTag "asset_tag" Business Text,
     /// Lifecycle state.
-    State "state" Business,
+    State "state" Business Text,
     /// `owned`, `leased`, `personal`.
-    Ownership "ownership" Business,
+    Ownership "ownership" Business Text,
     /// Legal entity.
-    Company "company" Business,
+    Company "company" Business Text,
     /// Accountable owner.
-    Owner "owner" Business,
+    Owner "owner" Business Person,
     /// Person that it is assigned to.
-    AssignedTo "assigned_to" Business,
+    AssignedTo "assigned_to" Business Person,
     /// Where it is.
-    Location "location" Business,
+    Location "location" Business Text,
     /// Department.
-    Department "department" Business,
+    Department "department" Business Text,
     /// Cost centre.
-    CostCenter "cost_center" Business,
+    CostCenter "cost_center" Business Text,
     /// Supplier.
-    Supplier "supplier" Business,
+    Supplier "supplier" Business Text,
     /// Order number.
-    OrderNumber "order_number" Business,
+    OrderNumber "order_number" Business Text,
     /// Price.
-    Price "price" Business,
+    Price "price" Business Money,
     /// Date of purchase.
-    PurchaseDate "purchase_date" Business,
+    PurchaseDate "purchase_date" Business Time,
     /// End of warranty.
-    WarrantyEnd "warranty_end" Business,
+    WarrantyEnd "warranty_end" Business Time,
 }
 
 impl fmt::Display for Field {

@@ -23,3 +23,5 @@ pub mod index;
 pub mod query;
 
 pub mod privacy;
+
+pub mod config;

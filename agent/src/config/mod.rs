@@ -1,1 +1,32 @@
-//! Fragments become settings that are trusted after start.
+//! The agent's configuration: files become [`Settings`] that are trusted after start.
+//!
+//! Knows nothing of what the settings are used for. Reading, merging of drop-ins and the form of problems come from
+//! `muster_config`; which keys there are, with defaults and bounds, stands in [`settings`]; the same with comments for
+//! people is `deploy/config/agent.toml`, which a test holds to it.
+
+mod settings;
+
+use std::path::Path;
+
+use muster_config::{Input, Listing, Problems};
+
+pub use settings::{Collector, Schedule, Settings};
+
+/// Where the packages put the configuration.
+pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
+
+/// Reads the file and its drop-ins.
+///
+/// # Errors
+/// Every problem at once, each with file, line, key and what to do.
+pub fn read(path: &Path) -> Result<Settings, Problems> {
+    settings::from_input(Input::read(path)?).map(|(settings, _)| settings)
+}
+
+/// The settings in force and where each came from, for `muster-agent check-config`.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(path: &Path) -> Result<Listing, Problems> {
+    settings::from_input(Input::read(path)?).map(|(_, listing)| listing)
+}

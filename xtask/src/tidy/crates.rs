@@ -6,8 +6,9 @@ use super::{Source, Violation};
 const MAY_USE: &[(&str, &[&str])] = &[
     ("common", &[]),
     ("proto", &["muster-common"]),
-    ("agent", &["muster-common", "muster-proto"]),
-    ("collector", &["muster-common", "muster-proto"]),
+    ("config", &[]),
+    ("agent", &["muster-common", "muster-config", "muster-proto"]),
+    ("collector", &["muster-common", "muster-config", "muster-proto"]),
     ("cli", &["muster-common", "muster-proto"]),
     ("bench", &["muster-agent", "muster-collector", "muster-common", "muster-proto"]),
     ("xtask", &[]),
@@ -20,7 +21,7 @@ struct Dependency<'a> {
     text: &'a str,
 }
 
-/// `common ← proto ← {agent, collector, cli}`, `{agent, collector} ← bench`, xtask apart.
+/// `common ← proto ← {agent, collector, cli}`, `config ← {agent, collector}`, `{agent, collector} ← bench`, xtask apart.
 pub(super) fn directions(sources: &[Source]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (folder, manifest) in manifests(sources) {

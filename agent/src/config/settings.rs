@@ -1,0 +1,165 @@
+//! The keys of the agent's configuration with their defaults and bounds.
+//!
+//! To add a setting: a field here, a line in [`from_input`], and the same key with a comment in
+//! `deploy/config/agent.toml`; the test at the foot fails until all three agree.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
+use muster_proto::client::address::Address;
+
+const MINUTE: Period = Period::from_secs(60);
+const HOUR: Period = Period::from_secs(3600);
+/// Where collectors listen for enrolment unless told otherwise.
+const ENROLL_PORT: u16 = 7444;
+/// Sources are few; a longer list is a mistake.
+const MAX_DISABLED_SOURCES: usize = 64;
+
+/// What the agent does and where, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Whom it reports to.
+    pub collector: Collector,
+    /// Folder of identity, baseline and spool; the agent alone may read it.
+    pub state_dir: PathBuf,
+    /// File that holds the enrolment string until the agent is enrolled; none when `enroll` is given it otherwise.
+    pub token_file: Option<PathBuf>,
+    /// When it collects.
+    pub schedule: Schedule,
+    /// Most bytes of reports kept while the collector can't be reached; 1 MiB to 1 GiB.
+    pub spool_limit_bytes: u64,
+    /// Names of sources that are never run, as `muster-agent sources` lists them.
+    pub disabled_sources: Vec<String>,
+    /// How much is logged.
+    pub log: LogLevel,
+}
+
+/// The collector's addresses; its certificate must carry the name or address that stands there.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Collector {
+    /// Where sessions and renewals go.
+    pub session: Address,
+    /// Where enrolment goes: the same host's port 7444 unless set.
+    pub enroll: Address,
+}
+
+/// When the agent collects by itself; the collector may ask for a collection in between.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Schedule {
+    /// Between the starts of two collections; 1 minute to 7 days.
+    pub interval: Duration,
+    /// By how much of the interval each wait may differ, so that a fleet doesn't report at once; 0 to 50 percent.
+    pub jitter_percent: u8,
+}
+
+/// A source's name as a person writes it; whether such a source exists is the source table's to say.
+struct SourceName(String);
+
+impl FromStr for SourceName {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let is_part =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._-".contains(letter);
+        match !text.is_empty() && text.len() <= 64 && text.chars().all(is_part) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(format!("{text:?} is not the name of a source; `muster-agent sources` lists them")),
+        }
+    }
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl PartialEq for SourceName {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+fn with_port(address: &Address, port: u16) -> Address {
+    let host = match address.host().contains(':') {
+        true => format!("[{}]", address.host()),
+        false => address.host().to_owned(),
+    };
+    format!("{host}:{port}").parse().expect("the host of an address with another port is an address")
+}
+
+/// Reads every key that there is.
+pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Problems> {
+    let session = input.required::<Address>("collector.session", "collector.example.org:7443");
+    let enroll = input.optional::<Address>("collector.enroll");
+    let state_dir = input.path("state_dir", "/var/lib/muster-agent");
+    let token_file = input.optional_path("token_file");
+    let log = input.parsed("log", LogLevel::Info);
+    let interval = input.bounded("schedule.interval", HOUR, MINUTE..=Period::from_days(7));
+    let jitter_percent = input.number("schedule.jitter_percent", 10, 0..=50);
+    let spool_bounds = Size::from_mebibytes(1)..=Size::from_mebibytes(1024);
+    let spool_limit = input.bounded("spool.limit", Size::from_mebibytes(16), spool_bounds);
+    let disabled = input.list::<SourceName>("sources.disabled", Vec::new(), MAX_DISABLED_SOURCES);
+    let listing = input.finish()?;
+
+    let session = session.expect("a required key that is missing is a problem, and there was none");
+    let enroll = enroll.unwrap_or_else(|| with_port(&session, ENROLL_PORT));
+    let settings = Settings {
+        collector: Collector { session, enroll },
+        state_dir,
+        token_file,
+        schedule: Schedule {
+            interval: interval.duration(),
+            jitter_percent: u8::try_from(jitter_percent).expect("bounded by 50"),
+        },
+        spool_limit_bytes: spool_limit.bytes(),
+        disabled_sources: disabled.into_iter().map(|name| name.0).collect(),
+        log,
+    };
+    Ok((settings, listing))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../deploy/config/agent.toml");
+
+    fn parse(text: &str) -> Result<(Settings, Listing), Problems> {
+        from_input(Input::from_text(Path::new("/etc/muster/agent.toml"), text))
+    }
+
+    #[test]
+    fn the_sample_is_a_configuration_and_its_comments_state_the_defaults() {
+        let (as_shipped, _) = parse(SAMPLE).unwrap();
+        let (mut with_comments_on, listing) = parse(&muster_config::uncommented(SAMPLE)).unwrap();
+        assert_eq!(listing.defaulted(), [""; 0], "these keys are missing in deploy/config/agent.toml");
+        // The one setting that has no default.
+        with_comments_on.token_file = None;
+        assert_eq!(with_comments_on, as_shipped);
+    }
+
+    #[test]
+    fn what_is_left_out_follows_from_the_session_address() {
+        let (settings, _) = parse("collector.session = \"[::1]:9000\"\n").unwrap();
+        assert_eq!(settings.collector.enroll.to_string(), "[::1]:7444");
+        assert_eq!(settings.schedule.interval, Duration::from_secs(3600));
+    }
+
+    #[test]
+    fn bounds_are_compiled_in() {
+        let text = "collector.session = \"a:1\"\nschedule.interval = \"0s\"\nspool.limit = \"10GiB\"\nlog = \"loud\"\n";
+        let problems = parse(text).unwrap_err().to_string();
+        let expected = [
+            "/etc/muster/agent.toml:2: schedule.interval: 0s is out of bounds: from 1m to 7d",
+            "/etc/muster/agent.toml:3: spool.limit: 10GiB is out of bounds: from 1MiB to 1GiB",
+            "/etc/muster/agent.toml:4: log: \"loud\" is not one of error, warn, info, debug, trace",
+        ];
+        assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
+    }
+}

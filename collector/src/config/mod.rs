@@ -1,0 +1,32 @@
+//! The collector's configuration: files become [`Settings`] that are trusted after start.
+//!
+//! Knows nothing of what the settings are used for, and holds no policy beyond thresholds. Reading, merging of drop-ins
+//! and the form of problems come from `muster_config`; which keys there are, with defaults and bounds, stands in
+//! [`settings`]; the same with comments for people is `deploy/config/collector.toml`, which a test holds to it.
+
+mod settings;
+
+use std::path::Path;
+
+use muster_config::{Input, Listing, Problems};
+
+pub use settings::{Backend, Limits, Listen, Settings, Store};
+
+/// Where the packages put the configuration.
+pub const DEFAULT_PATH: &str = "/etc/muster/collector.toml";
+
+/// Reads the file and its drop-ins.
+///
+/// # Errors
+/// Every problem at once, each with file, line, key and what to do.
+pub fn read(path: &Path) -> Result<Settings, Problems> {
+    settings::from_input(Input::read(path)?).map(|(settings, _)| settings)
+}
+
+/// The settings in force and where each came from, for `muster-collector check-config`.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(path: &Path) -> Result<Listing, Problems> {
+    settings::from_input(Input::read(path)?).map(|(_, listing)| listing)
+}

@@ -1,0 +1,321 @@
+//! The keys of the collector's configuration with their defaults and bounds.
+//!
+//! To add a setting: a field here, a line in [`from_input`], and the same key with a comment in
+//! `deploy/config/collector.toml`; the test at the foot fails until all three agree.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use muster_common::device::Field;
+use muster_common::governance::{Charter, SilenceLimits};
+use muster_common::trust::name::TrustDomain;
+use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
+use rustls::pki_types::ServerName;
+
+/// A certificate with more names than this is a mistake.
+const MAX_SERVER_NAMES: usize = 32;
+/// More silence than ten years is never noticed.
+const LONGEST_SILENCE: Period = Period::from_days(3650);
+
+/// What the collector does and where, checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// Folder of authority, journal and view; the collector alone may read it.
+    pub data_dir: PathBuf,
+    /// The organisation's name in every certificate, chosen at `init` for ever.
+    pub trust_domain: TrustDomain,
+    /// DNS names and IP addresses that the collector's certificate carries; at least one, in text.
+    pub server_names: Vec<String>,
+    /// Where it listens.
+    pub listen: Listen,
+    /// What one peer may use.
+    pub limits: Limits,
+    /// Where records are kept.
+    pub store: Store,
+    /// What flags are judged by.
+    pub charter: Charter,
+    /// How much is logged.
+    pub log: LogLevel,
+}
+
+/// One address for each listener; port 0 takes a free one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Listen {
+    /// Sessions and renewals of agents, port 7443.
+    pub agents: SocketAddr,
+    /// Enrolment, port 7444.
+    pub enroll: SocketAddr,
+    /// Queries and actions of people and tools, port 7445.
+    pub api: SocketAddr,
+}
+
+/// What a peer may use before it is told to wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Live connections that show the same certificate name; 1 to 16.
+    pub connections_per_peer: u32,
+    /// Live connections from one IP address, behind which a whole office may stand; 1 to 1,000,000.
+    pub connections_per_address: u32,
+    /// Requests open at once on one connection; 1 to 128.
+    pub streams_per_connection: u32,
+    /// Bytes of reports being decoded at once, over all agents; 4 MiB to 16 GiB.
+    pub ingest_bytes: u64,
+}
+
+/// Where records are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Store {
+    /// Which store.
+    pub backend: Backend,
+    /// Cache of the embedded store's view; 1 MiB to 64 GiB.
+    pub cache_bytes: u64,
+    /// How long the writer waits for more entries before one durable flush; at most 1 s.
+    pub group_commit: Duration,
+}
+
+/// A store by its name in the configuration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// A journal with sled as its view, in the data folder.
+    Embedded,
+    /// Lost at exit; for tests and trials.
+    Memory,
+}
+
+impl FromStr for Backend {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "embedded" => Ok(Self::Embedded),
+            "memory" => Ok(Self::Memory),
+            other => Err(format!("{other:?} is not one of embedded, memory")),
+        }
+    }
+}
+
+impl fmt::Display for Backend {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(match self {
+            Self::Embedded => "embedded",
+            Self::Memory => "memory",
+        })
+    }
+}
+
+/// A DNS name or IP address that a certificate can carry.
+#[derive(PartialEq)]
+struct Name(String);
+
+impl FromStr for Name {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match ServerName::try_from(text) {
+            Ok(_) => Ok(Self(text.to_owned())),
+            Err(_) => Err(format!("{text:?} is neither a DNS name nor an IP address")),
+        }
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+/// Reads every key that there is.
+pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Problems> {
+    let data_dir = input.path("data_dir", "/var/lib/muster-collector");
+    let trust_domain = input.required::<TrustDomain>("trust_domain", "muster.example.org");
+    let server_names = input.list::<Name>("server_names", Vec::new(), MAX_SERVER_NAMES);
+    if server_names.is_empty() {
+        input.refuse(
+            "server_names",
+            "needs at least one name, for example server_names = [\"collector.example.org\"]",
+        );
+    }
+    let log = input.parsed("log", LogLevel::Info);
+    let listen = Listen {
+        agents: input.parsed("listen.agents", everywhere(7443)),
+        enroll: input.parsed("listen.enroll", everywhere(7444)),
+        api: input.parsed("listen.api", everywhere(7445)),
+    };
+    for (key, address, others) in [
+        ("listen.enroll", listen.enroll, &[listen.agents][..]),
+        ("listen.api", listen.api, &[listen.agents, listen.enroll]),
+    ] {
+        if address.port() != 0 && others.contains(&address) {
+            input.refuse(
+                key,
+                format!("{address} is already another listener's; each trusts other certificates"),
+            );
+        }
+    }
+    let limits = Limits {
+        connections_per_peer: small(&mut input, "limits.connections_per_peer", 2, 16),
+        connections_per_address: small(&mut input, "limits.connections_per_address", 4096, 1_000_000),
+        streams_per_connection: small(&mut input, "limits.streams_per_connection", 8, 128),
+        ingest_bytes: size(&mut input, "limits.ingest_bytes", 256, 4..=16 * 1024),
+    };
+    let store = Store {
+        backend: input.parsed("store.backend", Backend::Embedded),
+        cache_bytes: size(&mut input, "store.cache", 64, 1..=64 * 1024),
+        group_commit: input
+            .bounded(
+                "store.group_commit",
+                Period::from_millis(5),
+                Period::from_millis(0)..=Period::from_secs(1),
+            )
+            .duration(),
+    };
+    let charter = charter(&mut input);
+    let listing = input.finish()?;
+
+    let settings = Settings {
+        data_dir,
+        trust_domain: trust_domain.expect("a required key that is missing is a problem, and there was none"),
+        server_names: server_names.into_iter().map(|name| name.0).collect(),
+        listen,
+        limits,
+        store,
+        charter,
+        log,
+    };
+    Ok((settings, listing))
+}
+
+/// The thresholds of flags; what isn't set keeps the charter's own default.
+fn charter(input: &mut Input) -> Charter {
+    let Charter { silence, silence_otherwise, first_report_within, required_fields, devices_per_identifier } =
+        Charter::default();
+    let silence: BTreeMap<String, SilenceLimits> = silence
+        .into_iter()
+        .map(|(class, limits)| {
+            let limits = silence_of(input, &class, limits);
+            (class, limits)
+        })
+        .collect();
+    let devices = u64::from(devices_per_identifier);
+    Charter {
+        silence,
+        silence_otherwise: silence_of(input, "otherwise", silence_otherwise),
+        first_report_within: period(input, "charter.first_report_within", first_report_within),
+        required_fields: input.list::<Field>("charter.required_fields", required_fields, Field::ALL.len()),
+        devices_per_identifier: u32::try_from(input.number(
+            "charter.devices_per_identifier",
+            devices,
+            1..=10_000,
+        ))
+        .expect("bounded by 10,000"),
+    }
+}
+
+fn silence_of(input: &mut Input, class: &str, default: SilenceLimits) -> SilenceLimits {
+    let missing_key = format!("charter.silence.{class}.missing");
+    let stale = period(input, &format!("charter.silence.{class}.stale"), default.stale);
+    let missing = period(input, &missing_key, default.missing);
+    if missing < stale {
+        input.refuse(&missing_key, "is shorter than `stale`: a device is stale first and missing later");
+    }
+    SilenceLimits { stale, missing }
+}
+
+fn period(input: &mut Input, key: &str, default: Duration) -> Duration {
+    let default = Period::from_secs(default.as_secs());
+    input.bounded(key, default, Period::from_secs(60)..=LONGEST_SILENCE).duration()
+}
+
+fn small(input: &mut Input, key: &str, default: u32, most: u32) -> u32 {
+    let found = input.number(key, u64::from(default), 1..=u64::from(most));
+    u32::try_from(found).unwrap_or(most)
+}
+
+fn size(input: &mut Input, key: &str, default_mebibytes: u64, bounds: std::ops::RangeInclusive<u64>) -> u64 {
+    let bounds = Size::from_mebibytes(*bounds.start())..=Size::from_mebibytes(*bounds.end());
+    input.bounded(key, Size::from_mebibytes(default_mebibytes), bounds).bytes()
+}
+
+fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    const SAMPLE: &str = include_str!("../../../deploy/config/collector.toml");
+    const LEAST: &str =
+        "trust_domain = \"muster.example.org\"\nserver_names = [\"localhost\", \"127.0.0.1\"]\n";
+
+    fn parse(text: &str) -> Result<(Settings, Listing), Problems> {
+        from_input(Input::from_text(Path::new("collector.toml"), text))
+    }
+
+    fn check(lines: &str, expected: &[&str]) {
+        let problems = parse(&format!("{LEAST}{lines}\n")).unwrap_err().to_string();
+        assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn the_sample_is_a_configuration_and_its_comments_state_the_defaults() {
+        let (as_shipped, _) = parse(SAMPLE).unwrap();
+        let (with_comments_on, listing) = parse(&muster_config::uncommented(SAMPLE)).unwrap();
+        assert_eq!(listing.defaulted(), [""; 0], "these keys are missing in deploy/config/collector.toml");
+        assert_eq!(with_comments_on, as_shipped);
+    }
+
+    #[test]
+    fn the_least_configuration_has_the_charter_of_the_flags_table() {
+        let (settings, _) = parse(LEAST).unwrap();
+        assert_eq!(settings.charter, Charter::default());
+        assert_eq!(settings.listen.api.to_string(), "0.0.0.0:7445");
+    }
+
+    #[test]
+    fn an_empty_file_says_what_it_needs() {
+        let problems = parse("").unwrap_err().to_string();
+        assert_eq!(problems.lines().count(), 2, "{problems}");
+        assert!(problems.contains("trust_domain: is required"), "{problems}");
+        assert!(problems.contains("server_names: needs at least one name"), "{problems}");
+    }
+
+    #[test]
+    fn settings_that_contradict_each_other_are_refused() {
+        check(
+            "listen.api = \"0.0.0.0:7443\"",
+            &[
+                "collector.toml:3: listen.api: 0.0.0.0:7443 is already another listener's; each trusts other certificates",
+            ],
+        );
+        check(
+            "charter.silence.server.missing = \"1h\"",
+            &[
+                "collector.toml:3: charter.silence.server.missing: is shorter than `stale`: a device is stale first and \
+             missing later",
+            ],
+        );
+    }
+
+    #[test]
+    fn names_that_do_not_exist_are_refused() {
+        check(
+            "store.backend = \"mysql\"",
+            &["collector.toml:3: store.backend: \"mysql\" is not one of embedded, memory"],
+        );
+        check(
+            "charter.required_fields = [\"ownr\"]",
+            &["collector.toml:3: charter.required_fields: there is no field \"ownr\""],
+        );
+        check(
+            "store.cash = \"1MiB\"",
+            &["collector.toml:3: store.cash: unknown key; did you mean store.cache?"],
+        );
+    }
+}

@@ -17,6 +17,7 @@ pub mod merge;
 
 pub mod flags;
 
+pub mod records;
 pub mod store;
 
 pub mod index;

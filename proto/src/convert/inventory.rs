@@ -75,21 +75,25 @@ pub fn section_errors_from_wire(errors: Vec<v1::SourceError>) -> Result<Vec<Sour
     errors
         .into_iter()
         .map(|v1::SourceError { subject, kind, message }| {
-            let kind = match v1::ErrorKind::try_from(kind) {
-                Ok(v1::ErrorKind::NotPermitted) => ErrorKind::NotPermitted,
-                Ok(v1::ErrorKind::NotAvailable) => ErrorKind::NotAvailable,
-                Ok(v1::ErrorKind::Malformed) => ErrorKind::Malformed,
-                Ok(v1::ErrorKind::TooLarge) => ErrorKind::TooLarge,
-                Ok(v1::ErrorKind::TimedOut) => ErrorKind::TimedOut,
-                Ok(v1::ErrorKind::Io | v1::ErrorKind::Unspecified) | Err(_) => ErrorKind::Io,
-            };
             Ok(SourceError {
                 subject: text("errors.subject", subject)?,
-                kind,
+                kind: error_kind_from_wire(kind),
                 message: text("errors.message", message)?,
             })
         })
         .collect()
+}
+
+/// Why something could not be read; a reason that this version does not know counts as a failure to read.
+pub fn error_kind_from_wire(kind: i32) -> ErrorKind {
+    match v1::ErrorKind::try_from(kind) {
+        Ok(v1::ErrorKind::NotPermitted) => ErrorKind::NotPermitted,
+        Ok(v1::ErrorKind::NotAvailable) => ErrorKind::NotAvailable,
+        Ok(v1::ErrorKind::Malformed) => ErrorKind::Malformed,
+        Ok(v1::ErrorKind::TooLarge) => ErrorKind::TooLarge,
+        Ok(v1::ErrorKind::TimedOut) => ErrorKind::TimedOut,
+        Ok(v1::ErrorKind::Io | v1::ErrorKind::Unspecified) | Err(_) => ErrorKind::Io,
+    }
 }
 
 /// An item as it goes out, with its installation.

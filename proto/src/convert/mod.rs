@@ -7,7 +7,8 @@ mod inventory;
 mod time;
 
 pub use inventory::{
-    item_from_body, item_from_wire, item_to_wire, section_errors_from_wire, status_from_wire,
+    error_kind_from_wire, item_from_body, item_from_wire, item_to_wire, section_errors_from_wire,
+    status_from_wire,
 };
 pub use time::{endpoint_time, from_timestamp, to_timestamp, to_timestamp_endpoint};
 

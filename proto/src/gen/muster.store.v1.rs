@@ -43,6 +43,8 @@ pub struct Device {
     pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(bytes = "vec", tag = "11")]
     pub merged_into: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "12")]
+    pub software_count: u32,
 }
 impl ::prost::Name for Device {
     const NAME: &'static str = "Device";
@@ -228,34 +230,44 @@ impl ::prost::Name for Seen {
 pub struct Subject {
     #[prost(string, tag = "1")]
     pub key: ::prost::alloc::string::String,
-    #[prost(bytes = "vec", tag = "2")]
+    #[prost(string, tag = "2")]
+    pub source: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "3")]
     pub device_id: ::prost::alloc::vec::Vec<u8>,
-    /// The normalised identifiers that it claims.
-    #[prost(message, repeated, tag = "3")]
-    pub identifiers: ::prost::alloc::vec::Vec<Identifier>,
-    #[prost(message, repeated, tag = "4")]
-    pub sections: ::prost::alloc::vec::Vec<SectionHead>,
+    #[prost(string, tag = "4")]
+    pub agent_version: ::prost::alloc::string::String,
     #[prost(int64, tag = "5")]
     pub first_ms: i64,
     #[prost(int64, tag = "6")]
     pub last_ms: i64,
-    #[prost(string, tag = "7")]
-    pub agent_version: ::prost::alloc::string::String,
-    /// The last durable sequence of the spool epoch below.
-    #[prost(bytes = "vec", tag = "8")]
-    pub spool_epoch: ::prost::alloc::vec::Vec<u8>,
-    #[prost(uint64, tag = "9")]
-    pub durable_sequence: u64,
-    /// The fields that it claims, already folded from its sections.
-    #[prost(message, repeated, tag = "10")]
+    /// What it claims, already read from its sections.
+    #[prost(message, repeated, tag = "7")]
     pub fields: ::prost::alloc::vec::Vec<ClaimedField>,
-    #[prost(bytes = "vec", tag = "11")]
-    pub agent_id: ::prost::alloc::vec::Vec<u8>,
-    /// The evidence that decides, encoded as muster.v1.Item messages.
-    #[prost(bytes = "vec", repeated, tag = "12")]
+    #[prost(message, repeated, tag = "8")]
+    pub sections: ::prost::alloc::vec::Vec<SectionHead>,
+    /// The items that tell which device it is, each a muster.v1.Item; of an agent only.
+    #[prost(bytes = "vec", repeated, tag = "9")]
     pub evidence: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
-    #[prost(bool, tag = "13")]
-    pub superseded: bool,
+    /// The rows under which it can be found by that evidence.
+    #[prost(message, repeated, tag = "10")]
+    pub identifiers: ::prost::alloc::vec::Vec<Identifier>,
+    /// An authoritative record, such as a purchase.
+    #[prost(bool, tag = "11")]
+    pub vouches: bool,
+    /// The spool that its last report came from, and the last sequence of it that is durable.
+    #[prost(bytes = "vec", tag = "12")]
+    pub spool_epoch: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, tag = "13")]
+    pub durable_sequence: u64,
+    /// Why it is attached to that device.
+    #[prost(string, tag = "14")]
+    pub explanation: ::prost::alloc::string::String,
+    /// Its identity waits for an operator.
+    #[prost(bool, tag = "15")]
+    pub in_conflict: bool,
+    /// Decisive hardware changed while the machine stayed the same.
+    #[prost(int64, tag = "16")]
+    pub hardware_changed_ms: i64,
 }
 impl ::prost::Name for Subject {
     const NAME: &'static str = "Subject";
@@ -307,6 +319,7 @@ impl ::prost::Name for Identifier {
 pub struct SectionHead {
     #[prost(string, tag = "1")]
     pub name: ::prost::alloc::string::String,
+    /// Empty: the content is a part of what the source has, so no digest can match.
     #[prost(bytes = "vec", tag = "2")]
     pub digest: ::prost::alloc::vec::Vec<u8>,
     #[prost(int32, tag = "3")]
@@ -350,17 +363,14 @@ impl ::prost::Name for SourceError {
 /// A section's content as it was sent.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SectionContent {
-    #[prost(bytes = "vec", tag = "1")]
-    pub digest: ::prost::alloc::vec::Vec<u8>,
-    /// Software: rows that point into the catalogue, ordered by catalogue id.
-    /// The ids as differences to the one before.
-    #[prost(uint32, repeated, tag = "2")]
+    /// Software: rows that point into the catalogue, in ascending order, each as the difference to the one before.
+    #[prost(uint32, repeated, tag = "1")]
     pub catalogue_id_steps: ::prost::alloc::vec::Vec<u32>,
     /// Rows whose key or installation is not the catalogue entry's own, by their place among the ids.
-    #[prost(message, repeated, tag = "3")]
+    #[prost(message, repeated, tag = "2")]
     pub own_rows: ::prost::alloc::vec::Vec<OwnRow>,
     /// Anything else: the items as they came.
-    #[prost(message, repeated, tag = "4")]
+    #[prost(message, repeated, tag = "3")]
     pub items: ::prost::alloc::vec::Vec<StoredItem>,
 }
 impl ::prost::Name for SectionContent {
@@ -378,9 +388,11 @@ pub struct OwnRow {
     #[prost(uint32, tag = "1")]
     pub place: u32,
     #[prost(bytes = "vec", tag = "2")]
-    pub key_digest: ::prost::alloc::vec::Vec<u8>,
+    pub item_digest: ::prost::alloc::vec::Vec<u8>,
     #[prost(bytes = "vec", tag = "3")]
     pub installation: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "4")]
+    pub key_digest: ::prost::alloc::vec::Vec<u8>,
 }
 impl ::prost::Name for OwnRow {
     const NAME: &'static str = "OwnRow";
@@ -411,9 +423,10 @@ impl ::prost::Name for StoredItem {
         "/muster.store.v1.StoredItem".into()
     }
 }
-/// One distinct software item.
+/// One distinct software item; its identity is the digest of the body.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CatalogueEntry {
+    /// As the first device that had it sent it.
     #[prost(bytes = "vec", tag = "1")]
     pub key_digest: ::prost::alloc::vec::Vec<u8>,
     /// A muster.v1.Item without its installation.
@@ -433,9 +446,10 @@ impl ::prost::Name for CatalogueEntry {
 /// Who claims an identifier.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct IdentifierClaims {
+    /// At most 64.
     #[prost(string, repeated, tag = "1")]
     pub subjects: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
-    /// How many distinct devices have claimed it, over the list's bound too.
+    /// How many devices claim it, over the list's bound too.
     #[prost(uint32, tag = "2")]
     pub device_count: u32,
 }
@@ -491,6 +505,28 @@ impl ::prost::Name for Agent {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/muster.store.v1.Agent".into()
+    }
+}
+/// A person or a tool that may use the API.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Account {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub roles: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int64, tag = "3")]
+    pub created_ms: i64,
+    #[prost(bool, tag = "4")]
+    pub disabled: bool,
+}
+impl ::prost::Name for Account {
+    const NAME: &'static str = "Account";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.Account".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.Account".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

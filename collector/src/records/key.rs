@@ -1,0 +1,103 @@
+//! Which key holds what: a letter for the kind, a slash, and the id. Never changed, since data lies under them.
+
+use muster_common::{
+    id::{AgentId, DeviceId, EnrollmentId, PersonId},
+    inventory::SectionName,
+    source::SubjectKey,
+};
+
+use crate::store::{InvalidKey, Key};
+
+/// What scans go over.
+pub const DEVICES: &[u8] = b"d/";
+/// Subjects.
+pub const SUBJECTS: &[u8] = b"s/";
+/// Enrolment tokens.
+pub const TOKENS: &[u8] = b"t/";
+/// Agents' identities.
+pub const AGENTS: &[u8] = b"a/";
+/// Rows of imports that could not be used.
+pub const REFUSED_ROWS: &[u8] = b"r/";
+
+fn short(prefix: &[u8], rest: &[u8]) -> Key {
+    Key::new([prefix, rest].concat()).expect("a prefix and at most 100 bytes fit a key")
+}
+
+/// A device's record.
+pub fn device(id: DeviceId) -> Key {
+    short(DEVICES, id.as_bytes())
+}
+
+/// A subject's record.
+pub fn subject(key: &SubjectKey) -> Key {
+    short(SUBJECTS, key.as_str().as_bytes())
+}
+
+/// The content of a section of a subject.
+///
+/// # Errors
+/// When both names together are over the bound of keys.
+pub fn content(subject: &SubjectKey, section: &SectionName) -> Result<Key, InvalidKey> {
+    Key::new([b"c/", subject.as_str().as_bytes(), b"\0", section.as_str().as_bytes()].concat())
+}
+
+/// Who claims an identifier; the value is at most 100 bytes.
+///
+/// # Errors
+/// When both together are over the bound of keys.
+pub fn identifier(kind: &str, value: &str) -> Result<Key, InvalidKey> {
+    Key::new([b"i/", kind.as_bytes(), b"/", value.as_bytes()].concat())
+}
+
+/// An agent's identity.
+pub fn agent(id: AgentId) -> Key {
+    short(AGENTS, id.as_bytes())
+}
+
+/// An enrolment token; its id is at most 32 bytes.
+pub fn token(id: &str) -> Key {
+    short(TOKENS, &id.as_bytes()[..id.len().min(64)])
+}
+
+/// Which enrolment used which key.
+pub fn enrolment(id: EnrollmentId) -> Key {
+    short(b"e/", id.as_bytes())
+}
+
+/// An account of the API.
+///
+/// # Errors
+/// When the name is over the bound of keys.
+pub fn account(name: &str) -> Result<Key, InvalidKey> {
+    Key::new([b"o/", name.as_bytes()].concat())
+}
+
+/// A person.
+pub fn person(id: PersonId) -> Key {
+    short(b"p/", id.as_bytes())
+}
+
+/// The person behind a name or address, by its keyed hash.
+pub fn person_reference(blind: &[u8; 16]) -> Key {
+    short(b"q/", blind)
+}
+
+/// The prefix of a device's history.
+pub fn history_of(device: DeviceId) -> Vec<u8> {
+    [b"h/", device.as_bytes().as_slice()].concat()
+}
+
+/// A device's change to a version; newer versions come first in scans.
+pub fn history(device: DeviceId, version: u64) -> Key {
+    short(&history_of(device), &(u64::MAX - version).to_be_bytes())
+}
+
+/// A row of an import that could not be used, by a digest of its content.
+pub fn refused_row(source: &str, digest: &[u8; 16]) -> Key {
+    short(REFUSED_ROWS, &[source.as_bytes(), b"/", digest].concat())
+}
+
+/// An identity decision that waits for an operator.
+pub fn review(subject: &SubjectKey) -> Key {
+    short(b"v/", subject.as_str().as_bytes())
+}

@@ -1,1 +1,217 @@
-//! The seam to the machine.
+//! The seam to the machine: files, folders, links and a few facts that only a running system knows.
+//!
+//! Knows nothing of what is read or why. A source sees only `&dyn Host`, so that a recorded machine (a folder) and
+//! the real one are the same to it. Every operation is bounded: what a path turns out to be (a pipe, a device, a
+//! file without end) is an error, never a wait.
+
+mod live;
+mod netlink;
+mod recorded;
+mod root;
+
+use std::{fmt, io, net::IpAddr};
+
+use muster_common::{
+    inventory::{ErrorKind, MacAddress, SourceError},
+    time::EndpointTime,
+};
+
+pub use live::LiveHost;
+pub use recorded::RecordedHost;
+
+/// A machine, running or recorded.
+///
+/// Paths are relative to its root and have no leading slash, such as `etc/os-release`.
+pub trait Host {
+    /// The first `limit` bytes of a regular file.
+    fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError>;
+
+    /// The names in a folder, sorted, at most `limit`.
+    fn list(&self, path: &str, limit: usize) -> Result<Listing, HostError>;
+
+    /// Where a symbolic link points, as it is written.
+    fn link(&self, path: &str) -> Result<String, HostError>;
+
+    /// What a path is, links followed.
+    fn metadata(&self, path: &str) -> Result<Metadata, HostError>;
+
+    /// The facts of a running system; `None` for a recording.
+    fn live(&self) -> Option<&LiveFacts>;
+
+    /// A whole regular file of at most `limit` bytes.
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, HostError> {
+        let content = self.prefix(path, limit)?;
+        if content.more {
+            return Err(HostError::TooLarge { path: path.to_owned(), limit });
+        }
+        Ok(content.bytes)
+    }
+}
+
+/// Bytes of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// What was read.
+    pub bytes: Vec<u8>,
+    /// Whether the file goes on.
+    pub more: bool,
+}
+
+/// Names in a folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listing {
+    /// The names, sorted, without `.` and `..`; a name that is not UTF-8 has replacement characters.
+    pub names: Vec<String>,
+    /// Whether there are more.
+    pub more: bool,
+}
+
+/// What a path is: enough for a cheap stamp that moves when its content does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Metadata {
+    /// Its type.
+    pub kind: FileKind,
+    /// Size in bytes, as the file system says.
+    pub size_bytes: u64,
+    /// Last change of the content in nanoseconds since the epoch.
+    pub modified_ns: i128,
+    /// Inode number.
+    pub inode: u64,
+}
+
+/// The type of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum FileKind {
+    /// Regular file.
+    File,
+    /// Folder.
+    Folder,
+    /// Anything that is neither: pipe, socket, device, link.
+    Special,
+}
+
+impl fmt::Display for FileKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::File => "regular file",
+            Self::Folder => "folder",
+            Self::Special => "special file",
+        })
+    }
+}
+
+/// What only a running system can tell.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LiveFacts {
+    /// Memory that the operating system can use, in bytes.
+    pub usable_memory_bytes: Option<u64>,
+    /// Last boot, whole seconds.
+    pub boot_time: Option<EndpointTime>,
+    /// Release of the running kernel.
+    pub kernel_release: Option<String>,
+    /// Host name.
+    pub hostname: Option<String>,
+    /// Architecture as the kernel names it, such as `x86_64`.
+    pub architecture: Option<String>,
+    /// Network links with what the kernel says of them.
+    pub links: Vec<Link>,
+    /// What could not be asked.
+    pub errors: Vec<SourceError>,
+}
+
+/// A network link as the running kernel knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Link {
+    /// Its name, such as `eth0`.
+    pub name: String,
+    /// The address that the driver says is burnt in.
+    pub permanent_mac: Option<MacAddress>,
+    /// Addresses in use.
+    pub addresses: Vec<IpAddr>,
+}
+
+/// Why something could not be read.
+#[derive(Debug, thiserror::Error)]
+pub enum HostError {
+    /// There is no such path.
+    #[error("{path} does not exist")]
+    Missing {
+        /// The path.
+        path: String,
+    },
+    /// The agent may not read it.
+    #[error("{path} may not be read: run the agent as its service user or as root")]
+    NotPermitted {
+        /// The path.
+        path: String,
+    },
+    /// It is something else than what was asked for.
+    #[error("{path} is a {found}, expected a {expected}")]
+    WrongKind {
+        /// The path.
+        path: String,
+        /// What it is.
+        found: FileKind,
+        /// What it should be.
+        expected: FileKind,
+    },
+    /// It is over the bound.
+    #[error("{path} is larger than {limit} bytes")]
+    TooLarge {
+        /// The path.
+        path: String,
+        /// The bound in bytes.
+        limit: usize,
+    },
+    /// A folder has more entries than the bound.
+    #[error("{path} has more than {limit} entries")]
+    TooMany {
+        /// The path.
+        path: String,
+        /// The bound.
+        limit: usize,
+    },
+    /// Reading failed otherwise.
+    #[error("cannot read {path}")]
+    Io {
+        /// The path.
+        path: String,
+        /// The system's word.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl HostError {
+    /// The path that could not be read.
+    pub fn path(&self) -> &str {
+        match self {
+            Self::Missing { path }
+            | Self::NotPermitted { path }
+            | Self::WrongKind { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::TooMany { path, .. }
+            | Self::Io { path, .. } => path,
+        }
+    }
+
+    /// Whether nothing is there, as opposed to something that cannot be read.
+    pub fn is_missing(&self) -> bool {
+        matches!(self, Self::Missing { .. })
+    }
+}
+
+impl From<HostError> for SourceError {
+    fn from(error: HostError) -> Self {
+        let (kind, message) = match &error {
+            HostError::Missing { .. } => (ErrorKind::NotAvailable, error.to_string()),
+            HostError::NotPermitted { .. } => (ErrorKind::NotPermitted, error.to_string()),
+            HostError::WrongKind { .. } => (ErrorKind::Malformed, error.to_string()),
+            HostError::TooLarge { .. } | HostError::TooMany { .. } => {
+                (ErrorKind::TooLarge, error.to_string())
+            }
+            HostError::Io { source, .. } => (ErrorKind::Io, format!("{error}: {source}")),
+        };
+        Self { subject: error.path().to_owned(), kind, message }
+    }
+}

@@ -1,1 +1,69 @@
-//! What reads an inventory, one file a source.
+//! What reads an inventory: one file a source, one table of all.
+//!
+//! Knows nothing of schedules, of the network and of the machine beyond [`Host`]; no source runs a program.
+//!
+//! To add one: a file in the folder of its subject with a unit struct that implements [`Source`], and a line in
+//! [`SOURCES`]. Text goes through `text::clean`, what cannot be read into [`Problems`]; several sources may feed one
+//! section, but no two may make the same item. A new section is a wider change: CONTRIBUTING.md has its recipe.
+
+mod hardware;
+mod network;
+mod os;
+mod part;
+mod read;
+mod software;
+mod storage;
+#[cfg(test)]
+pub(crate) mod testing;
+mod text;
+
+use std::fmt;
+
+use muster_common::inventory::SectionName;
+
+use crate::host::Host;
+
+pub use part::{Problems, SectionPart};
+
+/// Reads one part of an inventory.
+pub trait Source: fmt::Debug + Sync {
+    /// Its name, unique, such as `dpkg`.
+    fn name(&self) -> &'static str;
+
+    /// The section that it feeds.
+    fn section(&self) -> SectionName;
+
+    /// What it reads, for people.
+    fn reads(&self) -> &'static [&'static str];
+
+    /// Reads. What cannot be read is a problem beside what can.
+    fn collect(&self, host: &dyn Host) -> SectionPart;
+}
+
+/// All sources.
+pub const SOURCES: &[&dyn Source] = &[
+    &hardware::product::ProductSource,
+    &hardware::processor::ProcessorSource,
+    &hardware::memory::MemorySource,
+    &storage::disk::DiskSource,
+    &network::adapter::AdapterSource,
+    &os::release::ReleaseSource,
+    &software::dpkg::DpkgSource,
+];
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_everything_is_described() {
+        let names: BTreeSet<_> = SOURCES.iter().map(|source| source.name()).collect();
+        assert_eq!(names.len(), SOURCES.len());
+        for source in SOURCES {
+            assert!(!source.reads().is_empty(), "{} reads nothing", source.name());
+            assert!(source.reads().iter().all(|path| !path.starts_with('/')), "{}", source.name());
+        }
+    }
+}

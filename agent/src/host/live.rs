@@ -1,0 +1,100 @@
+//! The machine that this program runs on.
+//!
+//! Files are read below `/`; what no file tells in the same way everywhere comes from sysinfo, which is called here
+//! only, one specific question at a time, since its full refresh costs more than everything else together.
+
+use muster_common::{
+    inventory::{ErrorKind, SourceError},
+    time::EndpointTime,
+};
+use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+
+use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, netlink, root::Root};
+
+/// This machine.
+#[derive(Debug)]
+pub struct LiveHost {
+    root: Root,
+    facts: LiveFacts,
+}
+
+impl LiveHost {
+    /// Opens the root and asks for the live facts, once: a host is made anew for every collection.
+    pub fn open() -> Result<Self, HostError> {
+        Ok(Self { root: Root::machine()?, facts: facts() })
+    }
+}
+
+impl Host for LiveHost {
+    fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
+        self.root.prefix(path, limit)
+    }
+
+    fn list(&self, path: &str, limit: usize) -> Result<Listing, HostError> {
+        self.root.list(path, limit)
+    }
+
+    fn link(&self, path: &str) -> Result<String, HostError> {
+        self.root.link(path)
+    }
+
+    fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
+        self.root.metadata(path)
+    }
+
+    fn live(&self) -> Option<&LiveFacts> {
+        Some(&self.facts)
+    }
+}
+
+fn facts() -> LiveFacts {
+    let mut errors = Vec::new();
+    let mut asked = |subject: &str, message: String| {
+        errors.push(SourceError { subject: subject.to_owned(), kind: ErrorKind::Io, message });
+    };
+
+    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
+    let usable_memory_bytes = System::new_with_specifics(memory)
+        .inspect_err(|error| asked("usable memory", error.to_string()))
+        .map(|system| system.total_memory())
+        .ok()
+        .filter(|bytes| *bytes > 0);
+    let boot_time = System::boot_time()
+        .inspect_err(|error| asked("boot time", error.to_string()))
+        .ok()
+        .and_then(|seconds| i64::try_from(seconds).ok())
+        .filter(|seconds| *seconds > 0)
+        .map(|seconds| EndpointTime::from_millis(seconds.saturating_mul(1000)));
+    let links =
+        netlink::links().inspect_err(|error| asked("network links", error.to_string())).unwrap_or_default();
+
+    let names = rustix::system::uname();
+    let text = |name: &std::ffi::CStr| {
+        Some(name.to_string_lossy().into_owned()).filter(|text| !text.is_empty() && text != "(none)")
+    };
+    LiveFacts {
+        usable_memory_bytes,
+        boot_time,
+        kernel_release: text(names.release()),
+        hostname: text(names.nodename()),
+        architecture: text(names.machine()),
+        links,
+        errors,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_tells_its_facts() {
+        let host = LiveHost::open().unwrap();
+        let facts = host.live().unwrap();
+        assert_eq!(facts.errors, []);
+        assert!(facts.usable_memory_bytes.unwrap() > 1 << 20);
+        assert_eq!(facts.boot_time.unwrap().as_millis() % 1000, 0);
+        assert!(facts.kernel_release.is_some() && facts.architecture.is_some());
+        assert!(facts.links.iter().any(|link| link.name == "lo"), "{:?}", facts.links);
+    }
+}

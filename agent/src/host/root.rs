@@ -1,0 +1,190 @@
+//! Reading below one folder, through a descriptor of it.
+//!
+//! Knows nothing of recordings or live facts. `openat2` with `RESOLVE_IN_ROOT` makes the folder the root of every
+//! path and link below it, so that an absolute link inside a chroot resolves inside it and nothing outside is opened,
+//! however the tree changes meanwhile. The real machine's own root needs no such fence and works on kernels before
+//! 5.6 too.
+
+use std::{
+    ffi::CStr,
+    io,
+    os::fd::{AsFd, OwnedFd},
+    path::Path,
+};
+
+use rustix::{
+    buffer::spare_capacity,
+    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
+    io::Errno,
+};
+
+use crate::host::{Content, FileKind, HostError, Listing, Metadata};
+
+/// How often a resolution is tried again when the tree is renamed under it.
+const RESOLVE_ATTEMPTS: u32 = 8;
+
+/// Flags for everything that is opened: never waits for a pipe's other end, never takes over a terminal.
+const SAFE: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// A folder that paths are relative to.
+#[derive(Debug)]
+pub(super) struct Root {
+    folder: OwnedFd,
+    fenced: bool,
+}
+
+impl Root {
+    /// The machine's own root.
+    pub(super) fn machine() -> Result<Self, HostError> {
+        Self::open(Path::new("/"), false)
+    }
+
+    /// A folder that nothing may lead out of.
+    pub(super) fn fenced(folder: &Path) -> Result<Self, HostError> {
+        Self::open(folder, true)
+    }
+
+    fn open(folder: &Path, fenced: bool) -> Result<Self, HostError> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::openat(CWD, folder, flags, Mode::empty())
+            .map_err(|errno| failure(&folder.display().to_string(), errno))?;
+        Ok(Self { folder, fenced })
+    }
+
+    /// The first `limit` bytes of a regular file.
+    pub(super) fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
+        let file = self.open_kind(path, FileKind::File, SAFE)?;
+        // One byte more than the bound tells whether the file goes on; the files of /proc and /sys state no size.
+        let wanted = limit.saturating_add(1);
+        let mut bytes = Vec::with_capacity(wanted.min(4096));
+        loop {
+            if bytes.len() == bytes.capacity() {
+                bytes.reserve(bytes.len().max(4096));
+            }
+            match rustix::io::read(&file, spare_capacity(&mut bytes)) {
+                Ok(0) => break,
+                Ok(_) if bytes.len() >= wanted => break,
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(failure(path, errno)),
+            }
+        }
+        let more = bytes.len() > limit;
+        bytes.truncate(limit);
+        Ok(Content { bytes, more })
+    }
+
+    /// The names in a folder.
+    pub(super) fn list(&self, path: &str, limit: usize) -> Result<Listing, HostError> {
+        let folder = self.open_kind(path, FileKind::Folder, SAFE | OFlags::DIRECTORY)?;
+        let mut names = Vec::new();
+        let mut more = false;
+        for entry in Dir::new(folder).map_err(|errno| failure(path, errno))? {
+            let entry = entry.map_err(|errno| failure(path, errno))?;
+            let name: &CStr = entry.file_name();
+            if name == c"." || name == c".." {
+                continue;
+            }
+            if names.len() == limit {
+                more = true;
+                break;
+            }
+            names.push(name.to_string_lossy().into_owned());
+        }
+        names.sort_unstable();
+        Ok(Listing { names, more })
+    }
+
+    /// Where a link points.
+    pub(super) fn link(&self, path: &str) -> Result<String, HostError> {
+        let link = self.open_at(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC)?;
+        match rustix::fs::readlinkat(&link, c"", Vec::new()) {
+            Ok(target) => Ok(target.to_string_lossy().into_owned()),
+            // The kernel says "no entry" for an empty path when the descriptor is no link.
+            Err(Errno::NOENT) => Err(HostError::Missing { path: path.to_owned() }),
+            Err(errno) => Err(failure(path, errno)),
+        }
+    }
+
+    /// What a path is.
+    pub(super) fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
+        let found = self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?;
+        let stat = rustix::fs::fstat(&found).map_err(|errno| failure(path, errno))?;
+        Ok(Metadata {
+            kind: kind_of(&stat),
+            size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
+            modified_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+            inode: stat.st_ino,
+        })
+    }
+
+    /// Opens a path that must be a regular file or a folder.
+    fn open_kind(&self, path: &str, expected: FileKind, flags: OFlags) -> Result<OwnedFd, HostError> {
+        if self.fenced {
+            // Merely opening a device can act (a tape rewinds), so a foreign tree is looked at first.
+            self.expect(&self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?, path, expected)?;
+        }
+        let file = self.open_at(path, flags)?;
+        self.expect(&file, path, expected)?;
+        Ok(file)
+    }
+
+    fn expect(&self, file: &OwnedFd, path: &str, expected: FileKind) -> Result<(), HostError> {
+        let found = kind_of(&rustix::fs::fstat(file).map_err(|errno| failure(path, errno))?);
+        if found == expected {
+            return Ok(());
+        }
+        Err(HostError::WrongKind { path: path.to_owned(), found, expected })
+    }
+
+    fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, HostError> {
+        let folder = self.folder.as_fd();
+        if !self.fenced {
+            return rustix::fs::openat(folder, path, flags, Mode::empty())
+                .map_err(|errno| failure(path, errno));
+        }
+        let fence = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+        for _ in 1..RESOLVE_ATTEMPTS {
+            match rustix::fs::openat2(folder, path, flags, Mode::empty(), fence) {
+                // A rename raced with a `..` of this path; the kernel asks to try again.
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Ok(file) => return Ok(file),
+                Err(errno) => return Err(failure(path, errno)),
+            }
+        }
+        Err(failure(path, Errno::AGAIN))
+    }
+}
+
+fn kind_of(stat: &Stat) -> FileKind {
+    match FileType::from_raw_mode(stat.st_mode) {
+        FileType::RegularFile => FileKind::File,
+        FileType::Directory => FileKind::Folder,
+        FileType::Symlink
+        | FileType::Fifo
+        | FileType::Socket
+        | FileType::CharacterDevice
+        | FileType::BlockDevice
+        | FileType::Unknown => FileKind::Special,
+    }
+}
+
+fn failure(path: &str, errno: Errno) -> HostError {
+    let path = path.to_owned();
+    match errno {
+        Errno::NOENT => HostError::Missing { path },
+        Errno::NOTDIR => HostError::WrongKind { path, found: FileKind::File, expected: FileKind::Folder },
+        Errno::ACCESS | Errno::PERM => HostError::NotPermitted { path },
+        // A socket, or a device without a driver.
+        Errno::NXIO | Errno::NODEV => {
+            HostError::WrongKind { path, found: FileKind::Special, expected: FileKind::File }
+        }
+        Errno::NOSYS => HostError::Io {
+            path,
+            source: io::Error::new(
+                io::ErrorKind::Unsupported,
+                "reading a recording needs Linux 5.6 or newer",
+            ),
+        },
+        other => HostError::Io { path, source: other.into() },
+    }
+}

@@ -1,0 +1,11 @@
+//! The machine as hardware: what its maker wrote into it, its processors and its memory.
+//!
+//! `smbios` reads the tables and knows their format only; the sources beside it turn them, `/proc` and `/sys` into
+//! items. Each source reads the tables for itself: they are a few kilobytes, and no source depends on another.
+
+mod dmi_id;
+mod hypervisor;
+pub(super) mod memory;
+pub(super) mod processor;
+pub(super) mod product;
+mod smbios;

@@ -1,0 +1,3 @@
+//! How the machine is connected: adapters and their addresses, for now.
+
+pub(super) mod adapter;

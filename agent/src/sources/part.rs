@@ -1,0 +1,108 @@
+//! What one source found, and what it could not read, bounded from the start.
+//!
+//! Knows nothing of sections; a hostile database with a million bad entries must not cost a million error texts.
+
+use muster_common::inventory::{ErrorKind, Item, SourceError};
+
+use crate::{host::HostError, sources::text};
+
+/// How many problems are kept as text; the rest is counted.
+pub(crate) const PROBLEMS_LIMIT: usize = 64;
+/// Longest message or subject in bytes.
+const MESSAGE_LIMIT: usize = 300;
+
+/// Items of one source with its problems.
+#[derive(Debug, Default)]
+pub struct SectionPart {
+    /// What was found.
+    pub items: Vec<Item>,
+    /// What could not be read.
+    pub problems: Problems,
+}
+
+/// What could not be read: the first entries, and how many more there were.
+#[derive(Debug, Default)]
+pub struct Problems {
+    entries: Vec<SourceError>,
+    dropped: u64,
+    anything_missing: bool,
+}
+
+impl Problems {
+    /// Notes a problem.
+    pub fn add(&mut self, subject: &str, kind: ErrorKind, message: impl AsRef<str>) {
+        self.anything_missing |= kind != ErrorKind::NotAvailable;
+        if self.entries.len() == PROBLEMS_LIMIT {
+            self.dropped += 1;
+            return;
+        }
+        self.entries.push(SourceError {
+            subject: text::bounded(subject, MESSAGE_LIMIT),
+            kind,
+            message: text::bounded(message.as_ref(), MESSAGE_LIMIT),
+        });
+    }
+
+    /// Notes that a path could not be read.
+    pub fn add_error(&mut self, error: HostError) {
+        self.add_entry(error.into());
+    }
+
+    /// Notes a problem that is an entry already.
+    pub fn add_entry(&mut self, entry: SourceError) {
+        self.add(&entry.subject, entry.kind, &entry.message);
+    }
+
+    /// Takes over another source's problems.
+    pub fn append(&mut self, other: Self) {
+        let Self { entries, dropped, anything_missing } = other;
+        entries.into_iter().for_each(|entry| self.add_entry(entry));
+        self.dropped += dropped;
+        self.anything_missing |= anything_missing;
+    }
+
+    /// Whether nothing went wrong.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Whether something that should be readable was not, as opposed to what this machine does not have.
+    pub fn anything_missing(&self) -> bool {
+        self.anything_missing
+    }
+
+    /// The entries, at most 64; the last one says how many were dropped.
+    pub fn into_entries(mut self) -> Vec<SourceError> {
+        if self.dropped > 0 {
+            self.entries.truncate(PROBLEMS_LIMIT - 1);
+            self.entries.push(SourceError {
+                subject: "errors".to_owned(),
+                kind: ErrorKind::TooLarge,
+                message: format!("{} more errors were dropped", self.dropped + 1),
+            });
+        }
+        self.entries
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_flood_is_counted() {
+        let mut first = Problems::default();
+        first.add("a", ErrorKind::NotAvailable, "x");
+        assert!(!first.anything_missing());
+        let mut second = Problems::default();
+        for _ in 0..1000 {
+            second.add("b", ErrorKind::Malformed, "y".repeat(10_000));
+        }
+        first.append(second);
+        assert!(first.anything_missing());
+        let entries = first.into_entries();
+        assert_eq!(entries.len(), PROBLEMS_LIMIT);
+        assert_eq!(entries[PROBLEMS_LIMIT - 1].message, "938 more errors were dropped");
+        assert!(entries[5].message.len() <= MESSAGE_LIMIT);
+    }
+}

@@ -1,0 +1,3 @@
+//! Installed software: one file a package manager, read from its own database.
+
+pub(super) mod dpkg;

@@ -1,0 +1,3 @@
+//! What keeps data: disks, for now.
+
+pub(super) mod disk;

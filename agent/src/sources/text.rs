@@ -1,0 +1,44 @@
+//! Makes text of bytes that a machine's owner, firmware or attacker chose.
+//!
+//! Knows nothing of where the bytes come from. Values stay as their maker wrote them except for what would break
+//! keys, terminals or memory: control characters go, blanks around go, length is bounded.
+
+/// Longest value in bytes.
+const VALUE_LIMIT: usize = 1024;
+
+/// A value: trimmed, without control characters, at most 1,024 bytes; `None` when nothing is left.
+pub(crate) fn clean(bytes: &[u8]) -> Option<String> {
+    let text = bounded(&String::from_utf8_lossy(bytes.get(..VALUE_LIMIT).unwrap_or(bytes)), VALUE_LIMIT);
+    (!text.is_empty()).then_some(text)
+}
+
+/// Text of at most `limit` bytes, trimmed, without control characters.
+pub(crate) fn bounded(text: &str, limit: usize) -> String {
+    let text = text.trim_matches(|c: char| c.is_whitespace() || c.is_control());
+    let cut = &text[..text.floor_char_boundary(limit)];
+    if cut.chars().any(char::is_control) {
+        cut.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    } else {
+        cut.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_are_harmless() {
+        for (input, expected) in [
+            (&b"  Dell Inc. \n"[..], Some("Dell Inc.")),
+            (b"a\x1b[31m\0b", Some("a [31m b")),
+            (b"\0\0", None),
+            (b"   ", None),
+            (b"caf\xc3\xa9", Some("caf\u{e9}")),
+            (b"\xff", Some("\u{fffd}")),
+        ] {
+            assert_eq!(clean(input).as_deref(), expected, "{input:?}");
+        }
+        assert!(clean("\u{e9}".repeat(100_000).as_bytes()).unwrap().len() <= VALUE_LIMIT);
+    }
+}

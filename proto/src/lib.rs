@@ -1,7 +1,7 @@
 //! Muster's schema on the wire (`muster.v1`) and at rest (`muster.store.v1`): generated code, conversions, bounds.
 //!
-//! Knows nothing of decisions; `client` and `private_file` are the only rooms that touch a socket or a file. The generated code in `gen/` is checked in; a test generates it
-//! again from `proto/schema`.
+//! Knows nothing of decisions; `client` and `private_file` are the only rooms that touch a socket or a file. The
+//! generated code in `gen/` is checked in; a test generates it again from `proto/schema`.
 
 pub mod limits;
 

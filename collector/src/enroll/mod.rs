@@ -1,1 +1,3 @@
 //! Enrolment: a token and a CSR become a certificate.
+
+pub mod token;

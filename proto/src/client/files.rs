@@ -86,3 +86,23 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Id
     }
     Ok(certificates)
 }
+
+/// Certificates in PEM form, one after another, in lines of 64 characters.
+pub fn certificates_to_pem(certificates: &[CertificateDer<'_>]) -> String {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
+    let mut text = String::new();
+    for certificate in certificates {
+        text.push_str("-----BEGIN CERTIFICATE-----\n");
+        let encoded = STANDARD.encode(certificate);
+        let mut rest = encoded.as_str();
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(rest.len().min(64));
+            text.push_str(line);
+            text.push('\n');
+            rest = after;
+        }
+        text.push_str("-----END CERTIFICATE-----\n");
+    }
+    text
+}

@@ -3,13 +3,14 @@
 //! rustls keeps a peer's certificate with a resumed session and does not verify it again, which would let an expired
 //! or a revoked one back in; so both ends leave resumption off.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
+use muster_common::time::Clock;
 use rustls::{
     ClientConfig, RootCertStore,
     client::{Resumption, WebPkiServerVerifier, danger::ServerCertVerifier},
     crypto::CryptoProvider,
-    pki_types::{CertificateDer, PrivateKeyDer},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime},
     time_provider::TimeProvider,
 };
 
@@ -59,13 +60,28 @@ pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
 }
 
+/// One of our clocks, as rustls asks for the time.
+pub fn tls_time(clock: Arc<dyn Clock>) -> Arc<dyn TimeProvider> {
+    Arc::new(TlsTime(clock))
+}
+
+#[derive(Debug)]
+struct TlsTime(Arc<dyn Clock>);
+
+impl TimeProvider for TlsTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        let ms = u64::try_from(self.0.now().as_millis()).ok()?;
+        Some(UnixTime::since_unix_epoch(Duration::from_millis(ms)))
+    }
+}
+
 /// The configuration of an ordinary session: the server must chain to one of `roots`, and we show `identity`.
 ///
 /// `clock` judges the server's certificate; an agent gives one that a wrong wall clock can't set back.
 pub fn session_config(
     roots: &[CertificateDer<'static>],
     identity: ClientIdentity,
-    clock: Arc<dyn TimeProvider>,
+    clock: Arc<dyn Clock>,
 ) -> Result<ClientConfig, ClientTlsError> {
     let verifier = root_verifier(roots)?;
     configure(verifier, Some(identity), clock)
@@ -89,9 +105,9 @@ pub fn root_verifier(roots: &[CertificateDer<'static>]) -> Result<Arc<WebPkiServ
 pub fn configure(
     verifier: Arc<dyn ServerCertVerifier>,
     identity: Option<ClientIdentity>,
-    clock: Arc<dyn TimeProvider>,
+    clock: Arc<dyn Clock>,
 ) -> Result<ClientConfig, ClientTlsError> {
-    let builder = ClientConfig::builder_with_details(provider(), clock)
+    let builder = ClientConfig::builder_with_details(provider(), tls_time(clock))
         .with_protocol_versions(&[&rustls::version::TLS13])
         .expect("ring has cipher suites for TLS 1.3")
         .dangerous()

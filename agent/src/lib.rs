@@ -14,3 +14,6 @@ pub mod credentials;
 pub mod transport;
 
 pub mod config;
+
+pub mod cli;
+mod commands;

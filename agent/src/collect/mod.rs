@@ -12,6 +12,7 @@ use muster_common::{
     inventory::{ErrorKind, Inventory, Item, Section, SectionName, SectionStatus},
     time::EndpointTime,
 };
+use muster_proto::limits;
 
 use crate::{
     host::Host,
@@ -19,7 +20,7 @@ use crate::{
 };
 
 /// The most items that a section may have.
-pub const ITEMS_LIMIT: usize = 100_000;
+pub const ITEMS_LIMIT: usize = limits::SECTION_ITEMS;
 
 /// Reads everything that `sources` can tell of `host`.
 ///

@@ -3,11 +3,12 @@
 //! Knows nothing of sections; a hostile database with a million bad entries must not cost a million error texts.
 
 use muster_common::inventory::{ErrorKind, Item, SourceError};
+use muster_proto::limits;
 
 use crate::{host::HostError, sources::text};
 
 /// How many problems are kept as text; the rest is counted.
-pub(crate) const PROBLEMS_LIMIT: usize = 64;
+const PROBLEMS_LIMIT: usize = limits::SECTION_ERRORS;
 /// Longest message or subject in bytes.
 const MESSAGE_LIMIT: usize = 300;
 

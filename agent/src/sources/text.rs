@@ -3,10 +3,12 @@
 //! Knows nothing of where the bytes come from. Values stay as their maker wrote them except for what would break
 //! keys, terminals or memory: control characters go, blanks around go, length is bounded.
 
-/// Longest value in bytes.
-const VALUE_LIMIT: usize = 1024;
+use muster_proto::limits;
 
-/// A value: trimmed, without control characters, at most 1,024 bytes; `None` when nothing is left.
+/// Longest value in bytes.
+const VALUE_LIMIT: usize = limits::TEXT_BYTES;
+
+/// A value: trimmed, without control characters, bounded; `None` when nothing is left.
 pub(crate) fn clean(bytes: &[u8]) -> Option<String> {
     let text = bounded(&String::from_utf8_lossy(bytes.get(..VALUE_LIMIT).unwrap_or(bytes)), VALUE_LIMIT);
     (!text.is_empty()).then_some(text)

@@ -1,0 +1,71 @@
+//! The command line of `muster-agent`.
+//!
+//! Knows names, arguments and help texts; what a command does stands in its file under `commands`.
+
+use std::io::{self, Write};
+
+use anyhow::bail;
+use clap::{Parser, Subcommand};
+
+use crate::commands::{collect, sources};
+
+/// Gathers this machine's inventory and streams it to a Muster collector.
+#[derive(Debug, Parser)]
+#[command(name = "muster-agent", version, propagate_version = true, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run as the service: collect, and keep a session with the collector
+    Run,
+    /// Get this machine's certificate from a collector
+    Enroll,
+    /// Print the inventory of this machine, or of a recorded one, without a network
+    Collect(collect::Arguments),
+    /// Say how the service on this machine is doing
+    Status,
+    /// List what is read for an inventory, and from where
+    Sources,
+    /// Check the configuration and print what is in force
+    CheckConfig,
+}
+
+/// Does what the command line says.
+///
+/// # Errors
+/// What went wrong, for people, with its cause.
+pub fn run() -> anyhow::Result<()> {
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let result = match Arguments::parse().command {
+        Command::Run => bail!("run is not part of this build"),
+        Command::Enroll => bail!("enroll is not part of this build"),
+        Command::Collect(arguments) => collect::run(&arguments, &mut out),
+        Command::Status => bail!("status is not part of this build"),
+        Command::Sources => sources::run(&mut out),
+        Command::CheckConfig => bail!("check-config is not part of this build"),
+    };
+    match result.and_then(|()| Ok(out.flush()?)) {
+        Err(error) if is_broken_pipe(&error) => Ok(()),
+        result => result,
+    }
+}
+
+/// Whether the reader of the output went away, as `head` does; that is no failure.
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+}

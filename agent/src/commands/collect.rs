@@ -1,0 +1,53 @@
+//! `muster-agent collect`: one inventory, printed; no network and no configuration.
+
+use std::{io::Write, path::PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use muster_common::time::{Clock, EndpointTime, SystemClock};
+use muster_proto::{json, v1};
+
+use crate::{
+    collect,
+    commands::summary,
+    host::{Host, LiveHost, RecordedHost},
+    sources::SOURCES,
+};
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Read this folder as the root of a machine's file system, and nothing outside it
+    #[arg(long, value_name = "DIR")]
+    root: Option<PathBuf>,
+    /// How to print: text for people, json as muster.v1.Inventory in canonical proto3 JSON
+    #[arg(long, value_enum, default_value_t = Output::Text)]
+    output: Output,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Output {
+    Text,
+    Json,
+}
+
+/// Collects and prints.
+pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
+    let (host, now): (Box<dyn Host>, _) = match &arguments.root {
+        Some(folder) => {
+            let host = RecordedHost::open(folder)
+                .with_context(|| format!("cannot use {} as the root of a machine", folder.display()))?;
+            (Box::new(host), None)
+        }
+        None => {
+            let host = LiveHost::open().context("cannot read this machine")?;
+            (Box::new(host), Some(EndpointTime::from_millis(SystemClock.now().as_millis())))
+        }
+    };
+    let inventory = collect::collect(host.as_ref(), SOURCES, now);
+    match arguments.output {
+        Output::Text => out.write_all(summary::summary(&inventory).as_bytes())?,
+        Output::Json => writeln!(out, "{}", json::to_string_pretty(&v1::Inventory::from(&inventory)))?,
+    }
+    Ok(())
+}

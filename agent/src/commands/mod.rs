@@ -1,0 +1,9 @@
+//! What `muster-agent` does when it is called, one file a command.
+//!
+//! A command takes its arguments and writes to `out`; it never ends the process.
+
+pub(crate) mod collect;
+pub(crate) mod sources;
+
+mod summary;
+mod table;

@@ -15,6 +15,8 @@ pub mod source;
 pub mod device;
 pub mod flag;
 
+pub mod observation;
+
 pub mod governance;
 
 pub mod trust;

@@ -112,7 +112,7 @@ fn split_fraction(amount: &str, digits: u32) -> Result<(&str, &str), Wrong> {
     }
     match fraction.len() {
         3 if digits == 0 => Ok((amount, "")),
-        3 if !whole.is_empty() && whole.trim_start_matches('0') != "" => Err(Wrong::Ambiguous),
+        3 if !whole.trim_start_matches('0').is_empty() => Err(Wrong::Ambiguous),
         0 => Err(Wrong::Form),
         _ => Ok((whole, fraction)),
     }

@@ -306,6 +306,9 @@ pub struct ImportResponse {
     /// Of the last write; empty for a dry run.
     #[prost(string, tag = "7")]
     pub position: ::prost::alloc::string::String,
+    /// How the file was understood: separator, columns that were ignored; a sentence each.
+    #[prost(string, repeated, tag = "8")]
+    pub remarks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for ImportResponse {
     const NAME: &'static str = "ImportResponse";

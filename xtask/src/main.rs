@@ -8,8 +8,12 @@
 
 #![expect(clippy::print_stdout, reason = "an action talks to the person who started it")]
 
+mod bench;
 mod documents;
 mod needs;
+mod proto;
+mod prove;
+mod quickstart;
 mod steps;
 mod test;
 mod tidy;
@@ -30,10 +34,18 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
+    /// A collector, this machine's own agent, and what they know
+    Quickstart(quickstart::Arguments),
     /// The whole gate: formatting, lints, architecture, every test, documentation
     Test(test::Arguments),
     /// Only the rules of the repository's own shape, in under a second
     Tidy,
+    /// A proof that takes too long for the gate; without a name all of them are listed
+    Prove(prove::Arguments),
+    /// Generate the Rust of proto/schema again
+    Proto,
+    /// Measure with a synthetic fleet; words behind `--` go to the load generator
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -48,8 +60,12 @@ fn main() -> ExitCode {
 
 fn run(action: Action) -> Result<()> {
     match action {
+        Action::Quickstart(arguments) => quickstart::run(&arguments),
         Action::Test(arguments) => test::run(&arguments),
         Action::Tidy => tidy::run(),
+        Action::Prove(arguments) => prove::run(&arguments),
+        Action::Proto => proto::run(),
+        Action::Bench(arguments) => bench::run(&arguments),
     }
 }
 

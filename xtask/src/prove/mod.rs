@@ -1,0 +1,67 @@
+//! `cargo xtask prove NAME`: proofs that take too long for the gate, each a claim of the documents made repeatable.
+//!
+//! Knows nothing of how a proof works inside. A proof prints what it tried and what it found, and fails when the claim
+//! doesn't hold; the gate runs a small seeded sample of those that have one.
+//!
+//! To add a proof: write one file here with a `pub(super) fn run(words: &[String]) -> Result<()>`, one line in
+//! [`PROOFS`], and the figures that it prints into docs/reliability.md or docs/performance.md.
+
+mod clone;
+
+use anyhow::{Result, bail};
+
+/// A claim, and the function that tries to break it.
+struct Proof {
+    name: &'static str,
+    shows: &'static str,
+    run: fn(&[String]) -> Result<()>,
+}
+
+const PROOFS: &[Proof] = &[Proof {
+    name: "clone",
+    shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
+    run: clone::run,
+}];
+
+/// Which proof, and its own options.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The proof; without one all of them are listed
+    name: Option<String>,
+    /// Options of the proof itself
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    words: Vec<String>,
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<()> {
+    let Some(name) = &arguments.name else {
+        for proof in PROOFS {
+            println!("{:12} {}", proof.name, proof.shows);
+        }
+        return Ok(());
+    };
+    let Some(proof) = PROOFS.iter().find(|proof| proof.name == name) else {
+        let names: Vec<&str> = PROOFS.iter().map(|proof| proof.name).collect();
+        bail!("there is no proof {name:?}; there are: {}", names.join(", "));
+    };
+    println!("proving: {}", proof.shows);
+    (proof.run)(&arguments.words)?;
+    println!("holds: {}", proof.shows);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_an_unknown_one_lists_them() {
+        let mut names: Vec<&str> = PROOFS.iter().map(|proof| proof.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROOFS.len());
+        let arguments = Arguments { name: Some("wishes".to_owned()), words: Vec::new() };
+        let error = run(&arguments).unwrap_err().to_string();
+        assert!(error.contains("there is no proof \"wishes\"; there are: clone"), "{error}");
+    }
+}

@@ -8,6 +8,11 @@ pub mod sources;
 
 pub mod collect;
 
+pub mod report;
+
+pub mod state_file;
+
+pub mod baseline;
 pub mod spool;
 
 pub mod credentials;

@@ -1,0 +1,102 @@
+//! What tells which device this is: sent at enrolment and with every Hello.
+//!
+//! Bounded by count and by bytes, with what tells most first: the machine, its system, its disks, its adapters, the
+//! built-in ones before docks, and virtual ones last, of which a container host has hundreds.
+
+use muster_common::inventory::{AdapterKind, Inventory, Item, ItemKind, SectionName};
+use muster_proto::{convert, limits, v1};
+use prost::Message;
+
+/// All evidence together, encoded, in bytes: Hello has to fit into one message beside it.
+const EVIDENCE_BYTES: usize = 512 * 1024;
+
+/// The sections that say which device this is.
+const SECTIONS: [&str; 4] =
+    [SectionName::HARDWARE, SectionName::OS, SectionName::STORAGE, SectionName::NETWORK];
+
+/// The items of an inventory that tell which device it is, at most [`limits::EVIDENCE_ITEMS`].
+pub fn evidence(inventory: &Inventory) -> Vec<v1::Item> {
+    let mut items: Vec<&Item> = SECTIONS
+        .iter()
+        .filter_map(|name| inventory.section(name))
+        .flat_map(|section| section.items.iter())
+        .collect();
+    // A stable sort: within a rank the order of the sections stays.
+    items.sort_by_key(|item| rank(item));
+    let mut left = EVIDENCE_BYTES;
+    items
+        .into_iter()
+        .map(convert::item_to_wire)
+        .filter(|wire| convert::item_from_wire(wire.clone()).is_ok())
+        .take_while(|wire| {
+            let length = wire.encoded_len();
+            let fits = length <= left;
+            left = left.saturating_sub(length);
+            fits
+        })
+        .take(limits::EVIDENCE_ITEMS)
+        .collect()
+}
+
+fn rank(item: &Item) -> u8 {
+    match &item.kind {
+        ItemKind::System(_)
+        | ItemKind::Baseboard(_)
+        | ItemKind::Chassis(_)
+        | ItemKind::Firmware(_)
+        | ItemKind::OperatingSystem(_) => 0,
+        ItemKind::Disk(_) => 1,
+        ItemKind::NetworkAdapter(adapter) => match adapter.kind {
+            AdapterKind::BuiltIn | AdapterKind::Unknown => 1,
+            AdapterKind::External | AdapterKind::Bluetooth => 2,
+            AdapterKind::Virtual => 4,
+        },
+        ItemKind::Processor(_) | ItemKind::Memory(_) | ItemKind::MemoryModule(_) => 3,
+        ItemKind::Package(_) => 5,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_common::inventory::{NetworkAdapter, Package, Section, SectionStatus, System};
+
+    use super::*;
+
+    fn adapter(name: String, kind: AdapterKind) -> Item {
+        Item::new(ItemKind::NetworkAdapter(NetworkAdapter {
+            name,
+            permanent_mac: None,
+            mac: None,
+            kind,
+            wireless: None,
+            driver: None,
+            addresses: Vec::new(),
+        }))
+    }
+
+    fn section(name: &'static str, items: Vec<Item>) -> Section {
+        Section { name: SectionName::known(name), status: SectionStatus::Complete, items, errors: Vec::new() }
+    }
+
+    #[test]
+    fn the_machine_comes_first_and_a_thousand_virtual_adapters_push_nothing_out() {
+        let mut adapters: Vec<Item> =
+            (0..1000).map(|n| adapter(format!("veth{n}"), AdapterKind::Virtual)).collect();
+        adapters.push(adapter("eth0".to_owned(), AdapterKind::BuiltIn));
+        let inventory = Inventory {
+            collected: None,
+            agent_version: String::new(),
+            sections: vec![
+                section(SectionName::NETWORK, adapters),
+                section(SectionName::HARDWARE, vec![Item::new(ItemKind::System(System::default()))]),
+                section(SectionName::SOFTWARE_DPKG, vec![Item::new(ItemKind::Package(Package::default()))]),
+            ],
+        };
+        let evidence = evidence(&inventory);
+        assert_eq!(evidence.len(), limits::EVIDENCE_ITEMS);
+        assert!(matches!(evidence[0].kind, Some(v1::item::Kind::System(_))));
+        let Some(v1::item::Kind::NetworkAdapter(second)) = &evidence[1].kind else { panic!("{evidence:?}") };
+        assert_eq!(second.name, "eth0");
+        assert!(!evidence.iter().any(|item| matches!(item.kind, Some(v1::item::Kind::Package(_)))));
+    }
+}

@@ -1,1 +1,4 @@
 //! The session with the collector.
+
+pub mod advice;
+pub mod tls;

@@ -14,8 +14,8 @@ pub const MAX_VALUE_BYTES: usize = 8 << 20;
 pub const MAX_COMMIT_BYTES: usize = 16 << 20;
 /// The most keys that one commit may write, and the most that it may expect.
 pub const MAX_COMMIT_KEYS: usize = 65_536;
-/// The longest value of a catalogue item in bytes.
-pub const MAX_CATALOGUE_VALUE_BYTES: usize = 64 << 10;
+/// The longest value of a catalogue item in bytes: it lies in one piece in the view, whose pieces are small.
+pub const MAX_CATALOGUE_VALUE_BYTES: usize = 4000;
 /// About how many bytes one answer of [`scan`](crate::store::Store::scan) or [`changes`](crate::store::Store::changes) holds before it ends early.
 pub const MAX_PAGE_BYTES: usize = 32 << 20;
 /// The longest value of a presence in bytes.

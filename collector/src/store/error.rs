@@ -117,3 +117,16 @@ pub enum StoreError {
     #[error("failed to read the view")]
     View(#[source] Arc<dyn std::error::Error + Send + Sync>),
 }
+
+impl StoreError {
+    /// An operating system error, for `map_err`.
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io { action, path, source: Arc::new(source) }
+    }
+
+    /// A file that isn't as it was written.
+    pub(crate) fn damaged(path: impl Into<PathBuf>, what: impl Into<String>) -> Self {
+        Self::Damaged { path: path.into(), what: what.into() }
+    }
+}

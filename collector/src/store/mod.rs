@@ -12,8 +12,12 @@
 //! **To add a backend**: one folder with a type that implements [`Store`], and one line in the conformance suite.
 
 pub mod bounds;
+pub mod embedded;
 pub mod error;
+pub(crate) mod files;
+pub(crate) mod journal;
 pub mod memory;
+pub(crate) mod sled;
 
 use std::fmt;
 
@@ -109,6 +113,11 @@ impl Position {
     /// The number, 0 for [`Self::START`].
     pub const fn number(self) -> u64 {
         self.0
+    }
+
+    /// The position `count` commits later.
+    pub(crate) const fn ahead(self, count: usize) -> Self {
+        Self(self.0 + count as u64)
     }
 
     /// The position that follows this one.
@@ -276,6 +285,9 @@ pub trait Store: Send + Sync + fmt::Debug {
 
     /// The same, as something to wait on.
     fn watch_position(&self) -> watch::Receiver<Position>;
+
+    /// Whether a commit has a chance at present. [`Unavailable::DiskFailed`] stays: the process ends and starts again.
+    fn health(&self) -> Result<(), Unavailable>;
 
     /// Finishes what was begun, makes the next start quick and lets go of every file; afterwards everything but
     /// [`Self::position`] answers [`Unavailable::Closed`]. Calling it again does nothing.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 
 use muster_collector::store::{
     CatalogueId, CatalogueItem, Commit, CommitError, Key, Position, Presence, Revision, Store, StoreError,
-    Unavailable, Write, bounds, memory::MemoryStore,
+    Unavailable, Write, bounds,
+    embedded::{EmbeddedOptions, EmbeddedStore},
+    memory::MemoryStore,
 };
 use muster_common::time::Timestamp;
 use tempfile::TempDir;
@@ -307,4 +309,11 @@ async fn open_memory() -> Opened {
     (Arc::new(MemoryStore::new()), None)
 }
 
+async fn open_embedded() -> Opened {
+    let folder = TempDir::new().unwrap();
+    let store = EmbeddedStore::open(EmbeddedOptions::new(folder.path())).await.unwrap();
+    (Arc::new(store), Some(folder))
+}
+
 suite!(memory, open_memory);
+suite!(embedded, open_embedded);

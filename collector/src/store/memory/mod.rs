@@ -195,6 +195,10 @@ impl Store for MemoryStore {
         self.position.subscribe()
     }
 
+    fn health(&self) -> Result<(), Unavailable> {
+        self.open_state().map(drop)
+    }
+
     async fn close(&self) -> Result<(), StoreError> {
         self.state().closed = true;
         Ok(())

@@ -1,0 +1,175 @@
+//! From whatever is on disk to a store that can be used: lock, view, journal, and the view brought up to the journal.
+//!
+//! Knows nothing of commits. The order matters: what the view and the last checkpoint say was acknowledged is known
+//! before the journal is opened, so that a journal that lost something is never taken for one with a torn tail.
+
+use std::{
+    fs::{self, File, TryLockError},
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use crate::store::{
+    StoreError,
+    embedded::{EmbeddedOptions, catalogue::Catalogue, checkpoint::Checkpoint, presence::PresenceFile},
+    files,
+    journal::{Journal, JournalReader},
+    sled::{self as view, Probed, View},
+};
+
+/// How many entries are put into the view at once while it is brought up to date.
+const REPLAY_ENTRIES: usize = 1024;
+
+/// A store as it is found, or made, on disk.
+#[derive(Debug)]
+pub(super) struct Opened {
+    pub(super) lock: File,
+    pub(super) journal: Journal,
+    pub(super) view: View,
+    pub(super) catalogue: Catalogue,
+    pub(super) presence: PresenceFile,
+}
+
+/// Where the parts lie.
+#[derive(Debug)]
+pub(super) struct Places {
+    lock: PathBuf,
+    journal: PathBuf,
+    view: PathBuf,
+    damaged_view: PathBuf,
+    presence: PathBuf,
+    pub(super) checkpoint: PathBuf,
+}
+
+impl Places {
+    pub(super) fn under(folder: &Path) -> Self {
+        Self {
+            lock: folder.join("lock"),
+            journal: folder.join("journal"),
+            view: folder.join("view"),
+            damaged_view: folder.join("view.damaged"),
+            presence: folder.join("presence"),
+            checkpoint: folder.join("checkpoint"),
+        }
+    }
+}
+
+/// Opens everything; takes as long as reading the whole view does.
+pub(super) fn open(options: &EmbeddedOptions) -> Result<Opened, StoreError> {
+    files::make_folder(&options.folder)?;
+    let places = Places::under(&options.folder);
+    let lock = lock(&places.lock)?;
+    let checkpoint = Checkpoint::read(&places.checkpoint)?;
+    let Some(store) = Journal::identify(&places.journal)? else {
+        return begin(options, &places, lock, checkpoint);
+    };
+    let (probed, was_rebuilt) = open_view(&places, store)?;
+    let acknowledged = checkpoint
+        .filter(|checkpoint| checkpoint.store == store)
+        .map_or(0, |checkpoint| checkpoint.sequence)
+        .max(probed.view.applied());
+    let journal = Journal::open(&places.journal, options.segment_bytes, acknowledged)?;
+    finish(&places, lock, journal, probed, was_rebuilt)
+}
+
+/// A store where there was none.
+fn begin(
+    options: &EmbeddedOptions,
+    places: &Places,
+    lock: File,
+    checkpoint: Option<Checkpoint>,
+) -> Result<Opened, StoreError> {
+    if places.view.exists() || checkpoint.is_some() {
+        return Err(StoreError::damaged(
+            &places.journal,
+            "it is missing, though there is a view that was made from it: restore a backup, or move the whole folder \
+             away to begin anew",
+        ));
+    }
+    let journal = Journal::open(&places.journal, options.segment_bytes, 0)?;
+    files::sync_folder(&options.folder)?;
+    let (probed, _) = open_view(places, journal.store())?;
+    files::sync_folder(&options.folder)?;
+    finish(places, lock, journal, probed, false)
+}
+
+fn finish(
+    places: &Places,
+    lock: File,
+    journal: Journal,
+    probed: Probed,
+    was_rebuilt: bool,
+) -> Result<Opened, StoreError> {
+    let Probed { view, catalogue } = probed;
+    let mut catalogue = Catalogue::from_digests(catalogue);
+    replay(&journal.reader(), journal.last(), &view, &mut catalogue, was_rebuilt)?;
+    // What was replayed is on disk from the start, and the next start knows it.
+    let sequence = view.checkpoint()?;
+    Checkpoint { store: journal.store(), sequence }.write(&places.checkpoint)?;
+    let presence = PresenceFile::open(&places.presence)?;
+    Ok(Opened { lock, journal, view, catalogue, presence })
+}
+
+fn lock(path: &Path) -> Result<File, StoreError> {
+    let file = files::create_private(path).map_err(StoreError::io("open", path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked { path: path.to_owned() }),
+        Err(TryLockError::Error(error)) => Err(StoreError::io("lock", path)(error)),
+    }
+}
+
+/// The view as it is, or an empty one if it isn't usable; the flag tells which.
+fn open_view(places: &Places, store: [u8; 16]) -> Result<(Probed, bool), StoreError> {
+    let is_missing = !places.view.exists();
+    let why = match view::open(&places.view, store)? {
+        Ok(probed) => return Ok((probed, is_missing)),
+        Err(why) => why,
+    };
+    tracing::error!(
+        view.folder = %places.view.display(),
+        view.moved_to = %places.damaged_view.display(),
+        view.damage = why,
+        "the view is damaged; it is made again from the journal, and nothing is lost"
+    );
+    if places.damaged_view.exists() {
+        fs::remove_dir_all(&places.damaged_view).map_err(StoreError::io("remove", &places.damaged_view))?;
+    }
+    fs::rename(&places.view, &places.damaged_view).map_err(StoreError::io("move away", &places.view))?;
+    match view::open(&places.view, store)? {
+        Ok(probed) => Ok((probed, true)),
+        Err(why) => Err(StoreError::damaged(&places.view, format!("{why}, although it is new"))),
+    }
+}
+
+/// Applies what the view hasn't got yet.
+fn replay(
+    reader: &JournalReader,
+    last: u64,
+    view: &View,
+    catalogue: &mut Catalogue,
+    was_rebuilt: bool,
+) -> Result<(), StoreError> {
+    let from = view.applied();
+    if from == last {
+        return Ok(());
+    }
+    if was_rebuilt {
+        tracing::info!(journal.entries = last - from, "making the view from the journal");
+    }
+    let started = Instant::now();
+    while view.applied() < last {
+        let entries = reader.read(view.applied(), last, REPLAY_ENTRIES)?;
+        let Some((first, _)) = entries.first() else { break };
+        let first = *first;
+        let entries: Vec<_> = entries.into_iter().map(|(_, entry)| entry).collect();
+        view.apply(first, &entries)?;
+        entries.iter().for_each(|entry| catalogue.learn(&entry.catalogue));
+    }
+    tracing::info!(
+        journal.entries = last - from,
+        duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        "brought the view up to the journal"
+    );
+    Ok(())
+}

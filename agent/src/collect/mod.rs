@@ -12,15 +12,11 @@ use muster_common::{
     inventory::{ErrorKind, Inventory, Item, Section, SectionName, SectionStatus},
     time::EndpointTime,
 };
-use muster_proto::limits;
 
 use crate::{
     host::Host,
-    sources::{Problems, SectionPart, Source},
+    sources::{ITEMS_LIMIT, Problems, SectionPart, Source},
 };
-
-/// The most items that a section may have.
-pub const ITEMS_LIMIT: usize = limits::SECTION_ITEMS;
 
 /// Reads everything that `sources` can tell of `host`.
 ///

@@ -23,7 +23,7 @@ use muster_common::inventory::SectionName;
 
 use crate::host::Host;
 
-pub use part::{Problems, SectionPart};
+pub use part::{ITEMS_LIMIT, Problems, SectionPart};
 
 /// Reads one part of an inventory.
 pub trait Source: fmt::Debug + Sync {

@@ -7,6 +7,9 @@ use muster_proto::limits;
 
 use crate::{host::HostError, sources::text};
 
+/// The most items that a section may have.
+pub const ITEMS_LIMIT: usize = limits::SECTION_ITEMS;
+
 /// How many problems are kept as text; the rest is counted.
 const PROBLEMS_LIMIT: usize = limits::SECTION_ERRORS;
 /// Longest message or subject in bytes.

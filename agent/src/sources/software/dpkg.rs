@@ -10,12 +10,11 @@ use std::collections::HashMap;
 use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package, SectionName};
 
 use crate::{
-    collect::ITEMS_LIMIT,
     host::Host,
     sources::{
         Source,
         os::release,
-        part::{Problems, SectionPart},
+        part::{ITEMS_LIMIT, Problems, SectionPart},
         read,
         software::dpkg::stanza::{Entry, State},
         text,

@@ -5,7 +5,7 @@
 
 use muster_common::inventory::{ErrorKind, InstallState};
 
-use crate::{collect::ITEMS_LIMIT, sources::part::Problems};
+use crate::sources::part::{ITEMS_LIMIT, Problems};
 
 /// One package as the database states it.
 #[derive(Debug, Clone, Copy)]

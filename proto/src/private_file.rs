@@ -89,15 +89,7 @@ pub enum PrivateFileError {
 
 /// Reads a private file, refusing one that others could have read or placed.
 pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PrivateFileError> {
-    let mut options = OpenOptions::new();
-    options.read(true);
-    without_following(&mut options);
-    let file = options.open(path).map_err(|source| open_error(path, source))?;
-    let metadata = file.metadata().map_err(|source| io_error("examining", path, source))?;
-    if !metadata.is_file() {
-        return Err(PrivateFileError::Kind { path: path.to_owned(), kind: "file" });
-    }
-    judge(path, &metadata, 0o077, "read", 0o600)?;
+    let (file, metadata) = open(path, OpenOptions::new().read(true))?;
     if metadata.len() > MAX_BYTES {
         return Err(PrivateFileError::TooLong { path: path.to_owned() });
     }
@@ -108,6 +100,22 @@ pub fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, PrivateFileError> {
     } else {
         Err(PrivateFileError::TooLong { path: path.to_owned() })
     }
+}
+
+/// Opens a private file of any length for reading and writing, refusing one that others could have read or placed.
+pub fn open_for_update(path: &Path) -> Result<File, PrivateFileError> {
+    Ok(open(path, OpenOptions::new().read(true).write(true))?.0)
+}
+
+fn open(path: &Path, options: &mut OpenOptions) -> Result<(File, fs::Metadata), PrivateFileError> {
+    without_following(options);
+    let file = options.open(path).map_err(|source| open_error(path, source))?;
+    let metadata = file.metadata().map_err(|source| io_error("examining", path, source))?;
+    if !metadata.is_file() {
+        return Err(PrivateFileError::Kind { path: path.to_owned(), kind: "file" });
+    }
+    judge(path, &metadata, 0o077, "read", 0o600)?;
+    Ok((file, metadata))
 }
 
 /// Checks that a folder is one in which nobody else can place or replace a file.

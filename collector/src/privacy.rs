@@ -1,1 +1,0 @@
-//! Personal values under a key for each person.

@@ -1,0 +1,487 @@
+//! What one source says about which machine it speaks of: normalised identifiers and witnesses, placeholders gone.
+//!
+//! Built from an agent's items or from a row of an import; knows nothing of what is already known.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use muster_common::{
+    device::{Field, Value},
+    id::AgentId,
+    inventory::{AdapterKind, Item, ItemKind, MacAddress, NetworkAdapter, System},
+    source::ImportName,
+};
+
+use super::{
+    maker,
+    normalise::{self, RoundedNumber},
+};
+
+/// How many addresses, modules or disks of one machine are looked at.
+const MAX_EACH: usize = 64;
+
+/// Hypervisor names of system containers, which show the host's SMBIOS as if it were theirs.
+const SYSTEM_CONTAINERS: &[&str] = &["lxc", "lxc-libvirt", "systemd-nspawn", "openvz", "incus"];
+
+/// Who speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Origin {
+    /// An agent on the machine itself.
+    #[default]
+    Agent,
+    /// A row of an import.
+    Import(ImportName),
+}
+
+/// What one source says about which machine it speaks of.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Evidence {
+    /// Who speaks.
+    pub origin: Origin,
+    /// The agent's identity, from its certificate.
+    pub agent: Option<AgentId>,
+    /// System UUID, its two byte orders made one.
+    pub uuid: Option<String>,
+    /// System serial number.
+    pub serial: Option<String>,
+    /// The maker's family.
+    pub maker: Option<String>,
+    /// The model; breaks ties and is a weak witness.
+    pub model: Option<String>,
+    /// Serial number of the first main board.
+    pub board_serial: Option<String>,
+    /// Serial number of the first enclosure: a witness, never decisive.
+    pub chassis_serial: Option<String>,
+    /// Cloud instance as `provider/account/instance`.
+    pub instance: Option<String>,
+    /// Burnt-in addresses of built-in adapters.
+    pub macs: BTreeSet<MacAddress>,
+    /// Every other address that it showed: for telling which device a sighting belongs to.
+    pub other_macs: BTreeSet<MacAddress>,
+    /// The operating system's machine id.
+    pub machine_id: Option<String>,
+    /// Asset tag within its scheme: `scheme/tag`.
+    pub asset_tag: Option<String>,
+    /// Serial numbers of memory modules: witnesses.
+    pub memory_serials: BTreeSet<String>,
+    /// Serial numbers of built-in disks: witnesses.
+    pub disk_serials: BTreeSet<String>,
+    /// Whether it runs as a virtual machine.
+    pub is_virtual: bool,
+}
+
+/// What kind of identifier; the text is part of the store's keys and stays for ever.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IdentifierKind {
+    /// System UUID.
+    Uuid,
+    /// System serial number, without its maker.
+    Serial,
+    /// Cloud instance.
+    Instance,
+    /// Main board's serial number.
+    BoardSerial,
+    /// Agent.
+    Agent,
+    /// Burnt-in address of a built-in adapter.
+    Mac,
+    /// Operating system's machine id.
+    MachineId,
+    /// Asset tag within its scheme.
+    AssetTag,
+}
+
+/// A normalised identifier, under which the store keeps who claims it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Identifier {
+    /// What kind.
+    pub kind: IdentifierKind,
+    /// At most 100 bytes.
+    pub value: String,
+}
+
+/// What a row of an import says about which machine it means, as it is written there.
+#[derive(Debug, Clone, Default)]
+pub struct ImportedIdentity {
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Asset tag.
+    pub asset_tag: Option<String>,
+    /// Who gave the asset tag: usually the company.
+    pub asset_tag_scheme: Option<String>,
+    /// Maker.
+    pub maker: Option<String>,
+    /// Model.
+    pub model: Option<String>,
+    /// MAC address.
+    pub mac: Option<MacAddress>,
+    /// Machine id.
+    pub machine_id: Option<String>,
+    /// System UUID.
+    pub uuid: Option<String>,
+}
+
+impl Evidence {
+    /// Reads what an agent reports; `agent` is the identity in its certificate.
+    pub fn from_items<'a>(items: impl IntoIterator<Item = &'a Item>, agent: Option<AgentId>) -> Self {
+        let mut evidence = Self { agent, ..Self::default() };
+        let mut boards = BTreeMap::new();
+        let mut enclosures = BTreeMap::new();
+        let mut is_system_container = false;
+        for item in items {
+            match &item.kind {
+                ItemKind::System(system) => {
+                    let hypervisor = system.hypervisor.as_deref().unwrap_or_default();
+                    is_system_container = SYSTEM_CONTAINERS.contains(&hypervisor);
+                    evidence.take_system(system);
+                }
+                ItemKind::Baseboard(board) => {
+                    let serial = board.serial.as_deref().and_then(normalise::serial);
+                    boards.extend(serial.map(|serial| (board.handle, serial)));
+                }
+                ItemKind::Chassis(chassis) => {
+                    let serial = chassis.serial.as_deref().and_then(normalise::serial);
+                    enclosures.extend(serial.map(|serial| (chassis.handle, serial)));
+                }
+                ItemKind::MemoryModule(module) => {
+                    let serial = module.serial.as_deref().and_then(normalise::serial);
+                    evidence.memory_serials.extend(serial);
+                }
+                ItemKind::Disk(disk) => {
+                    let is_built_in =
+                        disk.removable != Some(true) && disk.transport.as_deref() != Some("usb");
+                    let serial = disk.serial.as_deref().and_then(normalise::serial);
+                    evidence.disk_serials.extend(serial.filter(|_| is_built_in));
+                }
+                ItemKind::NetworkAdapter(adapter) => evidence.take_adapter(adapter),
+                ItemKind::OperatingSystem(os) => {
+                    evidence.machine_id = os.machine_id.as_deref().and_then(normalise::machine_id);
+                }
+                ItemKind::Firmware(_)
+                | ItemKind::Processor(_)
+                | ItemKind::Memory(_)
+                | ItemKind::Package(_) => {}
+            }
+        }
+        evidence.board_serial = boards.into_values().next();
+        evidence.chassis_serial = enclosures.into_values().next();
+        if is_system_container {
+            evidence.forget_hardware();
+        }
+        for set in [&mut evidence.memory_serials, &mut evidence.disk_serials] {
+            shorten(set);
+        }
+        shorten(&mut evidence.macs);
+        shorten(&mut evidence.other_macs);
+        evidence
+    }
+
+    /// Reads a row of an import; refuses a serial number or tag that a spreadsheet has rounded.
+    pub fn from_row(name: ImportName, row: &ImportedIdentity) -> Result<Self, RoundedNumber> {
+        let maker = row.maker.as_deref().and_then(maker::family);
+        let serial = match &row.serial {
+            Some(text) => normalise::imported_serial(text, maker.as_deref())?,
+            None => None,
+        };
+        let tag = match &row.asset_tag {
+            Some(text) => normalise::imported_serial(text, Some(""))?,
+            None => None,
+        };
+        let scheme =
+            row.asset_tag_scheme.as_deref().map(normalise::visible).unwrap_or_default().to_lowercase();
+        Ok(Self {
+            origin: Origin::Import(name),
+            serial,
+            maker,
+            model: row.model.as_deref().and_then(normalise::model),
+            uuid: row.uuid.as_deref().and_then(normalise::uuid),
+            machine_id: row.machine_id.as_deref().and_then(normalise::machine_id),
+            macs: row.mac.and_then(normalise::mac).into_iter().collect(),
+            asset_tag: tag.map(|tag| normalise::bounded(format!("{scheme}/{tag}"))),
+            ..Self::default()
+        })
+    }
+
+    /// The same from the fields that were kept of a row; what can't be read is left out.
+    pub fn from_fields(name: ImportName, fields: &BTreeMap<Field, Value>) -> Self {
+        let text = |field| match fields.get(&field) {
+            Some(Value::Text(text)) => Some(text.clone()),
+            Some(Value::List(items)) => items.first().cloned(),
+            Some(_) | None => None,
+        };
+        let tag = text(Field::AssetTag);
+        let (scheme, tag) = match tag.as_deref().and_then(|tag| tag.split_once('/')) {
+            Some((scheme, tag)) => (Some(scheme.to_owned()), Some(tag.to_owned())),
+            None => (None, tag),
+        };
+        let row = ImportedIdentity {
+            serial: text(Field::Serial),
+            asset_tag: tag,
+            asset_tag_scheme: scheme,
+            maker: text(Field::Manufacturer),
+            model: text(Field::Model),
+            mac: text(Field::Mac).and_then(|mac| mac.parse().ok()),
+            machine_id: text(Field::MachineId),
+            uuid: text(Field::Uuid),
+        };
+        let without_numbers = ImportedIdentity { serial: None, asset_tag: None, ..row.clone() };
+        Self::from_row(name.clone(), &row)
+            .or_else(|_| Self::from_row(name, &without_numbers))
+            .expect("without numbers there is none that was rounded")
+    }
+
+    /// The identifiers, sorted, by which candidates are found.
+    pub fn identifiers(&self) -> Vec<Identifier> {
+        use IdentifierKind as Kind;
+        let texts = [
+            (Kind::Uuid, &self.uuid),
+            (Kind::Serial, &self.serial),
+            (Kind::Instance, &self.instance),
+            (Kind::BoardSerial, &self.board_serial),
+            (Kind::MachineId, &self.machine_id),
+            (Kind::AssetTag, &self.asset_tag),
+        ];
+        let mut identifiers: Vec<Identifier> = texts
+            .into_iter()
+            .filter_map(|(kind, value)| Some(Identifier { kind, value: value.clone()? }))
+            .chain(self.agent.map(|agent| Identifier { kind: Kind::Agent, value: agent.to_string() }))
+            .chain(self.macs.iter().map(|mac| Identifier { kind: Kind::Mac, value: mac.to_string() }))
+            .collect();
+        identifiers.sort();
+        identifiers
+    }
+
+    /// 16 hexadecimal digits over the identifiers of ranks 1 to 4, or `none`: it stays while the hardware does.
+    pub fn fingerprint(&self) -> String {
+        let parts = [&self.uuid, &self.serial, &self.board_serial, &self.instance];
+        if parts.iter().all(|part| part.is_none()) {
+            return "none".to_owned();
+        }
+        let mut hasher = blake3::Hasher::new();
+        for part in parts {
+            hasher.update(part.as_deref().unwrap_or_default().as_bytes());
+            hasher.update(&[0]);
+        }
+        hasher.finalize().to_hex().as_str()[..16].to_owned()
+    }
+
+    /// The same without the identifiers that `keep` refuses.
+    pub(super) fn only(&self, keep: impl Fn(&Identifier) -> bool) -> Self {
+        use IdentifierKind as Kind;
+        let text = |kind, value: &Option<String>| {
+            value.clone().filter(|value| keep(&Identifier { kind, value: value.clone() }))
+        };
+        Self {
+            uuid: text(Kind::Uuid, &self.uuid),
+            serial: text(Kind::Serial, &self.serial),
+            instance: text(Kind::Instance, &self.instance),
+            board_serial: text(Kind::BoardSerial, &self.board_serial),
+            machine_id: text(Kind::MachineId, &self.machine_id),
+            asset_tag: text(Kind::AssetTag, &self.asset_tag),
+            macs: self
+                .macs
+                .iter()
+                .filter(|mac| keep(&Identifier { kind: Kind::Mac, value: mac.to_string() }))
+                .copied()
+                .collect(),
+            ..self.clone()
+        }
+    }
+
+    /// Whether an agent speaks.
+    pub fn is_from_agent(&self) -> bool {
+        self.origin == Origin::Agent
+    }
+
+    fn take_system(&mut self, system: &System) {
+        self.uuid = system.uuid.as_deref().and_then(normalise::uuid);
+        self.serial = system.serial.as_deref().and_then(normalise::serial);
+        self.maker = system.manufacturer.as_deref().and_then(maker::family);
+        self.model = system.product_name.as_deref().and_then(normalise::model);
+        self.is_virtual = system.is_virtual == Some(true);
+    }
+
+    fn take_adapter(&mut self, adapter: &NetworkAdapter) {
+        let burnt_in = adapter.permanent_mac.filter(|_| adapter.kind == AdapterKind::BuiltIn);
+        match burnt_in.and_then(normalise::mac) {
+            Some(mac) => drop(self.macs.insert(mac)),
+            None => self.other_macs.extend(adapter.permanent_mac),
+        }
+        self.other_macs.extend(adapter.mac.filter(|mac| !self.macs.contains(mac)));
+    }
+
+    /// In a system container the host's hardware shows through, and would make it the host.
+    fn forget_hardware(&mut self) {
+        self.uuid = None;
+        self.serial = None;
+        self.board_serial = None;
+        self.chassis_serial = None;
+        self.memory_serials.clear();
+        self.disk_serials.clear();
+        self.other_macs.append(&mut self.macs);
+        self.is_virtual = true;
+    }
+}
+
+impl IdentifierKind {
+    /// Every kind.
+    pub const ALL: &[Self] = &[
+        Self::Uuid,
+        Self::Serial,
+        Self::Instance,
+        Self::BoardSerial,
+        Self::Agent,
+        Self::Mac,
+        Self::MachineId,
+        Self::AssetTag,
+    ];
+
+    /// Its name in keys.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Uuid => "uuid",
+            Self::Serial => "serial",
+            Self::Instance => "instance",
+            Self::BoardSerial => "board",
+            Self::Agent => "agent",
+            Self::Mac => "mac",
+            Self::MachineId => "machine-id",
+            Self::AssetTag => "asset-tag",
+        }
+    }
+
+    /// The kind of a name that was stored.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|kind| kind.name() == name).copied()
+    }
+
+    /// For people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Uuid => "system UUID",
+            Self::Serial => "serial number",
+            Self::Instance => "cloud instance",
+            Self::BoardSerial => "main board's serial number",
+            Self::Agent => "agent id",
+            Self::Mac => "MAC address",
+            Self::MachineId => "machine id",
+            Self::AssetTag => "asset tag",
+        }
+    }
+}
+
+impl fmt::Display for Identifier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.kind.name(), self.value)
+    }
+}
+
+fn shorten<T: Ord>(set: &mut BTreeSet<T>) {
+    while set.len() > MAX_EACH {
+        set.pop_last();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_common::inventory::{Baseboard, OperatingSystem};
+
+    use super::*;
+
+    fn system(serial: &str, uuid: &str) -> Item {
+        Item::new(ItemKind::System(System {
+            manufacturer: Some("Dell Inc.".into()),
+            serial: Some(serial.into()),
+            uuid: Some(uuid.into()),
+            ..System::default()
+        }))
+    }
+
+    fn adapter(kind: AdapterKind, mac: &str) -> Item {
+        let mac = Some(mac.parse().unwrap());
+        Item::new(ItemKind::NetworkAdapter(NetworkAdapter {
+            name: mac.unwrap().to_string(),
+            permanent_mac: mac,
+            mac,
+            kind,
+            ..NetworkAdapter::default()
+        }))
+    }
+
+    #[test]
+    fn only_burnt_in_addresses_of_built_in_adapters_identify() {
+        let items = [
+            adapter(AdapterKind::BuiltIn, "8c:16:45:00:00:01"),
+            adapter(AdapterKind::BuiltIn, "52:54:00:00:00:01"),
+            adapter(AdapterKind::External, "8c:16:45:00:00:02"),
+            adapter(AdapterKind::Bluetooth, "8c:16:45:00:00:03"),
+            adapter(AdapterKind::Virtual, "8c:16:45:00:00:04"),
+            adapter(AdapterKind::Unknown, "8c:16:45:00:00:05"),
+        ];
+        let evidence = Evidence::from_items(&items, None);
+        assert_eq!(evidence.identifiers().len(), 1);
+        assert_eq!(evidence.other_macs.len(), 5);
+    }
+
+    #[test]
+    fn a_machine_without_smbios_has_no_fingerprint_and_no_serial() {
+        let os = OperatingSystem {
+            machine_id: Some("0123456789abcdef0123456789abcdef".into()),
+            ..Default::default()
+        };
+        let evidence = Evidence::from_items(&[Item::new(ItemKind::OperatingSystem(os))], None);
+        assert_eq!(evidence.fingerprint(), "none");
+        assert_eq!(evidence.identifiers().len(), 1);
+    }
+
+    #[test]
+    fn the_fingerprint_follows_the_hardware_and_not_the_byte_order() {
+        let one = Evidence::from_items(&[system("7Q8TXD2", "4c4c4544-0051-3810-8054-b7c04f584432")], None);
+        let flipped =
+            Evidence::from_items(&[system("7q8txd2", "44454c4c-5100-1038-8054-b7c04f584432")], None);
+        let other = Evidence::from_items(&[system("7Q8TXD3", "4c4c4544-0051-3810-8054-b7c04f584432")], None);
+        assert_eq!(one.fingerprint(), flipped.fingerprint());
+        assert_ne!(one.fingerprint(), other.fingerprint());
+        assert_eq!(one.fingerprint().len(), 16);
+    }
+
+    #[test]
+    fn a_system_container_does_not_take_its_hosts_identity() {
+        let mut host = system("7Q8TXD2", "4c4c4544-0051-3810-8054-b7c04f584432");
+        if let ItemKind::System(system) = &mut host.kind {
+            system.hypervisor = Some("lxc".into());
+        }
+        let board = Baseboard { serial: Some("CN7016366C00AB".into()), ..Baseboard::default() };
+        let evidence = Evidence::from_items(&[host, Item::new(ItemKind::Baseboard(board))], None);
+        assert!(evidence.identifiers().is_empty());
+    }
+
+    #[test]
+    fn a_row_reads_the_same_from_its_fields() {
+        let name = ImportName::new("purchase").unwrap();
+        let row = ImportedIdentity {
+            serial: Some(" 7q8txd2 ".into()),
+            asset_tag: Some("001234".into()),
+            asset_tag_scheme: Some("Acme".into()),
+            maker: Some("Dell".into()),
+            ..ImportedIdentity::default()
+        };
+        let fields = BTreeMap::from([
+            (Field::Serial, Value::Text("7Q8TXD2".into())),
+            (Field::AssetTag, Value::Text("Acme/001234".into())),
+            (Field::Manufacturer, Value::Text("Dell".into())),
+        ]);
+        let evidence = Evidence::from_row(name.clone(), &row).unwrap();
+        assert_eq!(evidence, Evidence::from_fields(name, &fields));
+        assert_eq!(evidence.asset_tag.as_deref(), Some("acme/001234"));
+    }
+
+    #[test]
+    fn names_of_kinds_read_back() {
+        for kind in IdentifierKind::ALL {
+            assert_eq!(IdentifierKind::from_name(kind.name()), Some(*kind));
+        }
+    }
+}

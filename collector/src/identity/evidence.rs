@@ -400,11 +400,11 @@ mod tests {
     }
 
     fn adapter(kind: AdapterKind, mac: &str) -> Item {
-        let mac = Some(mac.parse().unwrap());
+        let mac: MacAddress = mac.parse().unwrap();
         Item::new(ItemKind::NetworkAdapter(NetworkAdapter {
-            name: mac.unwrap().to_string(),
-            permanent_mac: mac,
-            mac,
+            name: mac.to_string(),
+            permanent_mac: Some(mac),
+            mac: Some(mac),
             kind,
             ..NetworkAdapter::default()
         }))

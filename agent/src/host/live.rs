@@ -26,6 +26,10 @@ impl LiveHost {
 }
 
 impl Host for LiveHost {
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, HostError> {
+        self.root.read(path, limit)
+    }
+
     fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
         self.root.prefix(path, limit)
     }

@@ -21,6 +21,10 @@ impl RecordedHost {
 }
 
 impl Host for RecordedHost {
+    fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, HostError> {
+        self.root.read(path, limit)
+    }
+
     fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
         self.root.prefix(path, limit)
     }

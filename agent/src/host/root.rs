@@ -51,31 +51,26 @@ impl Root {
         Ok(Self { folder, fenced })
     }
 
+    /// A whole regular file of at most `limit` bytes.
+    pub(super) fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, HostError> {
+        let too_large = || HostError::TooLarge { path: path.to_owned(), limit };
+        let (file, size) = self.open_kind(path, FileKind::File, SAFE)?;
+        if size > limit {
+            return Err(too_large());
+        }
+        let content = fill(&file, path, size, limit)?;
+        if content.more { Err(too_large()) } else { Ok(content.bytes) }
+    }
+
     /// The first `limit` bytes of a regular file.
     pub(super) fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
-        let file = self.open_kind(path, FileKind::File, SAFE)?;
-        // One byte more than the bound tells whether the file goes on; the files of /proc and /sys state no size.
-        let wanted = limit.saturating_add(1);
-        let mut bytes = Vec::with_capacity(wanted.min(4096));
-        loop {
-            if bytes.len() == bytes.capacity() {
-                bytes.reserve(bytes.len().max(4096));
-            }
-            match rustix::io::read(&file, spare_capacity(&mut bytes)) {
-                Ok(0) => break,
-                Ok(_) if bytes.len() >= wanted => break,
-                Ok(_) | Err(Errno::INTR) => {}
-                Err(errno) => return Err(failure(path, errno)),
-            }
-        }
-        let more = bytes.len() > limit;
-        bytes.truncate(limit);
-        Ok(Content { bytes, more })
+        let (file, size) = self.open_kind(path, FileKind::File, SAFE)?;
+        fill(&file, path, size, limit)
     }
 
     /// The names in a folder.
     pub(super) fn list(&self, path: &str, limit: usize) -> Result<Listing, HostError> {
-        let folder = self.open_kind(path, FileKind::Folder, SAFE | OFlags::DIRECTORY)?;
+        let (folder, _) = self.open_kind(path, FileKind::Folder, SAFE | OFlags::DIRECTORY)?;
         let mut names = Vec::new();
         let mut more = false;
         for entry in Dir::new(folder).map_err(|errno| failure(path, errno))? {
@@ -117,23 +112,20 @@ impl Root {
         })
     }
 
-    /// Opens a path that must be a regular file or a folder.
-    fn open_kind(&self, path: &str, expected: FileKind, flags: OFlags) -> Result<OwnedFd, HostError> {
+    /// Opens a path that must be a regular file or a folder, and tells the size that it states.
+    fn open_kind(
+        &self,
+        path: &str,
+        expected: FileKind,
+        flags: OFlags,
+    ) -> Result<(OwnedFd, usize), HostError> {
         if self.fenced {
             // Merely opening a device can act (a tape rewinds), so a foreign tree is looked at first.
-            self.expect(&self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?, path, expected)?;
+            expect(&self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?, path, expected)?;
         }
         let file = self.open_at(path, flags)?;
-        self.expect(&file, path, expected)?;
-        Ok(file)
-    }
-
-    fn expect(&self, file: &OwnedFd, path: &str, expected: FileKind) -> Result<(), HostError> {
-        let found = kind_of(&rustix::fs::fstat(file).map_err(|errno| failure(path, errno))?);
-        if found == expected {
-            return Ok(());
-        }
-        Err(HostError::WrongKind { path: path.to_owned(), found, expected })
+        let size = expect(&file, path, expected)?;
+        Ok((file, size))
     }
 
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, HostError> {
@@ -153,6 +145,37 @@ impl Root {
         }
         Err(failure(path, Errno::AGAIN))
     }
+}
+
+/// Checks what was opened, and tells its size in bytes.
+fn expect(file: &OwnedFd, path: &str, expected: FileKind) -> Result<usize, HostError> {
+    let stat = rustix::fs::fstat(file).map_err(|errno| failure(path, errno))?;
+    let found = kind_of(&stat);
+    if found != expected {
+        return Err(HostError::WrongKind { path: path.to_owned(), found, expected });
+    }
+    Ok(usize::try_from(stat.st_size).unwrap_or(usize::MAX))
+}
+
+/// Reads to the bound or the end. The files of /proc and /sys state a size that is not theirs, so it is only a hint.
+fn fill(file: &OwnedFd, path: &str, size: usize, limit: usize) -> Result<Content, HostError> {
+    // One byte more than the bound tells whether the file goes on, one more than the size that it does not.
+    let wanted = limit.saturating_add(1);
+    let mut bytes = Vec::with_capacity(wanted.min(size.saturating_add(1).max(512)));
+    loop {
+        if bytes.len() == bytes.capacity() {
+            bytes.reserve(bytes.len());
+        }
+        match rustix::io::read(file, spare_capacity(&mut bytes)) {
+            Ok(0) => break,
+            Ok(_) if bytes.len() >= wanted => break,
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(errno) => return Err(failure(path, errno)),
+        }
+    }
+    let more = bytes.len() > limit;
+    bytes.truncate(limit);
+    Ok(Content { bytes, more })
 }
 
 fn kind_of(stat: &Stat) -> FileKind {

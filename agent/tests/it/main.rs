@@ -1,1 +1,9 @@
 //! The agent's integration tests, one binary.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
+
+mod dpkg;
+mod fence;
+mod fixtures;
+mod sandbox;
+mod smbios;
+mod this_machine;

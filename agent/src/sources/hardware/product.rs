@@ -44,7 +44,7 @@ impl Source for ProductSource {
             problems.add(
                 "SMBIOS",
                 ErrorKind::NotAvailable,
-                "this machine shows no SMBIOS tables, so its maker, model, serial numbers and UUID are unknown",
+                "no tables on this machine: its maker, model, serial numbers and UUID are unknown",
             );
         }
 

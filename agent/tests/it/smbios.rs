@@ -1,0 +1,307 @@
+//! Raw SMBIOS dumps of real machines give what dmidecode prints for them; broken ones give what is left.
+
+use std::{collections::BTreeMap, fs, path::Path, process::Command};
+
+use muster_agent::collect::collect;
+use muster_common::inventory::{ErrorKind, Inventory, ItemKind};
+
+use crate::fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of};
+
+const ENTRY_POINT: &str = "sys/firmware/dmi/tables/smbios_entry_point";
+const TABLE: &str = "sys/firmware/dmi/tables/DMI";
+
+/// A dump in dmidecode's form: the entry point first, the table at byte 32.
+struct Dump {
+    name: String,
+    entry: Vec<u8>,
+    table: Vec<u8>,
+    /// What dmidecode prints.
+    printed: String,
+}
+
+fn dumps() -> Vec<Dump> {
+    let Some(folder) = fixtures::folder("smbios") else { return Vec::new() };
+    let mut paths: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "bin"));
+    paths.sort();
+    assert!(!paths.is_empty());
+    paths.iter().map(|path| dump(path)).collect()
+}
+
+fn dump(path: &Path) -> Dump {
+    let bytes = fs::read(path).unwrap();
+    let length = if bytes.starts_with(b"_SM3_") { 0x18 } else { 0x1f };
+    let printed = match Command::new("dmidecode").arg("--from-dump").arg(path).output() {
+        Ok(output) if output.status.success() => String::from_utf8(output.stdout).unwrap(),
+        Ok(_) | Err(_) => fs::read_to_string(path.with_extension("orig.txt")).unwrap(),
+    };
+    Dump {
+        name: path.file_name().unwrap().to_string_lossy().into_owned(),
+        entry: bytes[..length].to_vec(),
+        table: bytes[32..].to_vec(),
+        printed,
+    }
+}
+
+/// One structure as dmidecode prints it.
+struct Printed<'a> {
+    kind: u32,
+    handle: u16,
+    fields: BTreeMap<&'a str, &'a str>,
+}
+
+impl Printed<'_> {
+    /// A field; "not specified" and blanks are nothing.
+    fn text(&self, field: &str) -> Option<String> {
+        let value = self.fields.get(field)?.trim();
+        let nothing = ["", "Not Specified", "Unknown", "Other", "Not Present", "Not Settable", "Undefined"];
+        (!nothing.contains(&value) && !value.starts_with("<OUT OF SPEC>")).then(|| value.to_owned())
+    }
+
+    /// The number at the start of a field.
+    fn number(&self, field: &str) -> Option<u64> {
+        self.text(field)?.split(' ').next()?.parse().ok()
+    }
+
+    fn bytes(&self, field: &str) -> Option<u64> {
+        let unit = match self.text(field)?.split_once(' ')?.1 {
+            "kB" => 1 << 10,
+            "MB" => 1 << 20,
+            "GB" => 1 << 30,
+            "TB" => 1 << 40,
+            other => panic!("unit {other}"),
+        };
+        Some(self.number(field)? * unit)
+    }
+}
+
+fn printed(text: &str) -> Vec<Printed<'_>> {
+    text.split("\n\n")
+        .filter_map(|block| {
+            let mut lines = block.lines().skip_while(|line| !line.starts_with("Handle "));
+            let mut head = lines.next()?.strip_prefix("Handle 0x")?.split(", ");
+            let handle = u16::from_str_radix(head.next()?, 16).unwrap();
+            let kind = head.next()?.strip_prefix("DMI type ")?.parse().unwrap();
+            let fields = lines
+                .filter_map(|line| {
+                    line.strip_prefix('\t').filter(|line| !line.starts_with('\t'))?.split_once(':')
+                })
+                .collect();
+            Some(Printed { kind, handle, fields })
+        })
+        .collect()
+}
+
+/// Compares fields and counts them, so that a comparison of nothing fails.
+struct Comparison<'a> {
+    context: String,
+    printed: &'a Printed<'a>,
+    compared: usize,
+}
+
+impl Comparison<'_> {
+    fn text(&mut self, field: &str, found: &Option<String>) {
+        let nothing = ["Not Specified", "Unknown", "Other", "Undefined"];
+        let found = found.clone().filter(|value| !nothing.contains(&value.as_str()));
+        assert_eq!(found, self.printed.text(field), "{} {field}", self.context);
+        self.compared += 1;
+    }
+
+    fn number(&mut self, field: &str, found: Option<impl Into<u64>>) {
+        assert_eq!(found.map(Into::into), self.printed.number(field), "{} {field}", self.context);
+        self.compared += 1;
+    }
+}
+
+#[test]
+fn dumps_give_what_dmidecode_prints() {
+    for dump in dumps() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir_all(root.path().join("sys/firmware/dmi/tables")).unwrap();
+        fs::write(root.path().join(ENTRY_POINT), &dump.entry).unwrap();
+        fs::write(root.path().join(TABLE), &dump.table).unwrap();
+        let inventory = inventory(root.path());
+        let expected = printed(&dump.printed);
+        let compared: usize = inventory.items().map(|item| compare(&dump, &item.kind, &expected)).sum();
+        assert!(compared >= 40, "{}: only {compared} fields were compared", dump.name);
+        eprintln!("{}: {compared} fields compared", dump.name);
+
+        let count =
+            |wanted: fn(&ItemKind) -> bool| inventory.items().filter(|item| wanted(&item.kind)).count();
+        let stated = |kind: u32| expected.iter().filter(move |printed| printed.kind == kind);
+        assert_eq!(count(|kind| matches!(kind, ItemKind::Baseboard(_))), stated(2).count());
+        assert_eq!(count(|kind| matches!(kind, ItemKind::Chassis(_))), stated(3).count());
+        let populated =
+            stated(4).filter(|p| p.text("Status").is_none_or(|status| status.starts_with("Populated")));
+        assert_eq!(count(|kind| matches!(kind, ItemKind::Processor(_))), populated.count());
+        let modules = stated(17).filter(|printed| printed.bytes_or_none().is_some());
+        assert_eq!(count(|kind| matches!(kind, ItemKind::MemoryModule(_))), modules.count());
+        let hardware = inventory.section("hardware").unwrap();
+        assert!(hardware.errors.is_empty(), "{}: {:?}", dump.name, hardware.errors);
+    }
+}
+
+impl Printed<'_> {
+    /// The size of a module; `None` for an empty slot.
+    fn bytes_or_none(&self) -> Option<u64> {
+        if self.text("Size").as_deref() == Some("No Module Installed") { None } else { self.bytes("Size") }
+    }
+}
+
+/// Compares one item with what dmidecode prints, and says how many fields that were.
+fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
+    let find = |kind: u32, wanted: &dyn Fn(&Printed<'_>) -> bool| {
+        let printed = expected.iter().find(|printed| printed.kind == kind && wanted(printed)).unwrap();
+        Comparison { context: format!("{} type {kind}", dump.name), printed, compared: 0 }
+    };
+    match item {
+        ItemKind::System(system) => {
+            let mut with = find(1, &|_| true);
+            with.text("Manufacturer", &system.manufacturer);
+            with.text("Product Name", &system.product_name);
+            with.text("Version", &system.version);
+            with.text("Serial Number", &system.serial);
+            with.text("UUID", &system.uuid);
+            with.text("SKU Number", &system.sku);
+            with.text("Family", &system.family);
+            with.compared
+        }
+        ItemKind::Baseboard(board) => {
+            let mut with = find(2, &|printed| printed.handle == board.handle);
+            with.text("Manufacturer", &board.manufacturer);
+            with.text("Product Name", &board.product);
+            with.text("Version", &board.version);
+            with.text("Serial Number", &board.serial);
+            with.text("Asset Tag", &board.asset_tag);
+            with.compared
+        }
+        ItemKind::Chassis(chassis) => {
+            let mut with = find(3, &|printed| printed.handle == chassis.handle);
+            with.text("Manufacturer", &chassis.manufacturer);
+            with.text("Version", &chassis.version);
+            with.text("Serial Number", &chassis.serial);
+            with.text("Asset Tag", &chassis.asset_tag);
+            let kind = chassis.kind.map(|kind| match kind {
+                3 => "Desktop".to_owned(),
+                9 => "Laptop".to_owned(),
+                10 => "Notebook".to_owned(),
+                17 => "Main Server Chassis".to_owned(),
+                23 => "Rack Mount Chassis".to_owned(),
+                other => format!("{other}"),
+            });
+            with.text("Type", &kind);
+            with.compared
+        }
+        ItemKind::Firmware(firmware) => {
+            let mut with = find(0, &|_| true);
+            with.text("Vendor", &firmware.vendor);
+            with.text("Version", &firmware.version);
+            with.text("Release Date", &firmware.release_date);
+            let version = firmware.smbios_version.as_deref().unwrap();
+            assert!(dump.printed.contains(&format!("SMBIOS {version} present.")), "{} {version}", dump.name);
+            with.compared + 1
+        }
+        ItemKind::Processor(processor) => {
+            let mut with =
+                find(4, &|p| p.text("Socket Designation").as_deref() == Some(processor.socket.as_str()));
+            with.text("Manufacturer", &processor.manufacturer);
+            with.text("Version", &processor.model);
+            with.number("Core Count", processor.cores);
+            with.number("Thread Count", processor.threads);
+            with.number("Max Speed", processor.max_mhz);
+            with.compared
+        }
+        ItemKind::MemoryModule(module) => {
+            let mut with = find(17, &|printed| printed.handle == module.handle);
+            assert_eq!(module.size_bytes, with.printed.bytes_or_none(), "{}", with.context);
+            with.text("Locator", &Some(module.locator.clone()));
+            with.text("Bank Locator", &module.bank);
+            with.text("Manufacturer", &module.manufacturer);
+            with.text("Serial Number", &module.serial);
+            with.text("Asset Tag", &module.asset_tag);
+            with.text("Part Number", &module.part_number);
+            with.text("Type", &module.kind);
+            with.text("Form Factor", &module.form_factor);
+            with.number("Speed", module.speed_mts);
+            with.compared + 1
+        }
+        ItemKind::Memory(memory) => {
+            let arrays = expected.iter().filter(|printed| printed.kind == 16);
+            let slots: u64 = arrays
+                .filter(|array| array.text("Use").as_deref() == Some("System Memory"))
+                .filter_map(|array| array.number("Number Of Devices"))
+                .sum();
+            assert_eq!(memory.slots.map(u64::from), Some(slots), "{}", dump.name);
+            let modules = expected.iter().filter(|printed| printed.kind == 17);
+            let installed: u64 = modules.filter_map(Printed::bytes_or_none).sum();
+            assert_eq!(memory.installed_bytes, Some(installed), "{}", dump.name);
+            2
+        }
+        ItemKind::Disk(_)
+        | ItemKind::NetworkAdapter(_)
+        | ItemKind::OperatingSystem(_)
+        | ItemKind::Package(_) => panic!("{}: {item:?} is not in SMBIOS", dump.name),
+    }
+}
+
+/// The hardware of a machine that has this entry point and table.
+fn hardware(entry: &[u8], table: &[u8]) -> Inventory {
+    let mut host = MemoryHost::default();
+    host.files.insert(ENTRY_POINT.to_owned(), entry.to_vec());
+    host.files.insert(TABLE.to_owned(), table.to_vec());
+    collect(&host, &sources_of("hardware"), None)
+}
+
+fn is_noticed(inventory: &Inventory) -> bool {
+    let section = inventory.section("hardware").unwrap();
+    section.errors.iter().any(|error| error.kind == ErrorKind::Malformed)
+}
+
+#[test]
+fn a_cut_at_every_byte_is_noticed() {
+    for dump in dumps() {
+        let whole = hardware(&dump.entry, &dump.table);
+        assert!(!is_noticed(&whole), "{}", dump.name);
+        for length in 0..dump.entry.len() {
+            let context = format!("{}: entry point of {length} bytes", dump.name);
+            let found = hardware(&dump.entry[..length], &dump.table);
+            check_sound(&found, &context);
+            // Only the checksum covers the last byte of the older form, and that byte may be zero.
+            assert!(is_noticed(&found) || length == dump.entry.len() - 1, "{context}");
+            assert!(found.items().count() > 3, "{context}: the table was thrown away");
+        }
+        for length in 0..dump.table.len() {
+            let context = format!("{}: table of {length} bytes", dump.name);
+            let found = hardware(&dump.entry, &dump.table[..length]);
+            check_sound(&found, &context);
+            let lost = found.items().count() < whole.items().count();
+            assert!(is_noticed(&found) || !lost, "{context}: items are lost without an error");
+        }
+    }
+}
+
+#[test]
+fn corruption_never_stops_a_source() {
+    const SEED: u64 = 20_261_124;
+    const ROUNDS: usize = 2000;
+    let mut random = Seeded(SEED);
+    for dump in dumps() {
+        let mut noticed = 0;
+        for round in 0..ROUNDS {
+            let (mut entry, mut table) = (dump.entry.clone(), dump.table.clone());
+            for _ in 0..=random.below(8) {
+                let bytes = if random.below(8) == 0 { &mut entry } else { &mut table };
+                let at = random.below(bytes.len());
+                bytes[at] = u8::try_from(random.below(256)).unwrap();
+            }
+            if random.below(4) == 0 {
+                table.truncate(random.below(table.len()));
+            }
+            let found = hardware(&entry, &table);
+            check_sound(&found, &format!("{} seed {SEED} round {round}", dump.name));
+            noticed += usize::from(is_noticed(&found));
+        }
+        assert!(noticed > ROUNDS / 10, "{}: only {noticed} of {ROUNDS} were noticed", dump.name);
+        eprintln!("{}: {ROUNDS} corrupt tables, {noticed} noticed, no panic", dump.name);
+    }
+}

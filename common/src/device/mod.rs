@@ -5,7 +5,7 @@ mod value;
 
 use std::collections::BTreeMap;
 
-pub use field::{Field, FieldGroup};
+pub use field::{Field, FieldGroup, FieldKind};
 pub use value::{Money, Value, minor_digits};
 
 use crate::{

@@ -1,0 +1,275 @@
+//! The table of devices: every field a column, a device a row.
+//!
+//! Knows nothing of where records come from and of locks. Row numbers are local to this process: they are given out
+//! here, used again after a removal, and never leave the index.
+
+use std::collections::HashMap;
+
+use muster_common::{
+    device::{Device, Field, Value as Fact},
+    filter::{Comparison, FieldPath, Filter, Operator, Value},
+    flag::FlagCode,
+    id::DeviceId,
+    inventory::Package,
+    time::Timestamp,
+};
+use roaring::RoaringBitmap;
+
+use super::{
+    catalogue::Catalogue,
+    column::Column,
+    error::{QueryError, near},
+    evaluate::{Table, evaluate},
+    facet::{Facets, facets},
+    schema,
+};
+use crate::store::CatalogueId;
+
+/// Everything that the index knows, at one moment.
+#[derive(Debug)]
+pub struct Fleet {
+    /// By row: the device; a free row holds the last one that it had.
+    ids: Vec<DeviceId>,
+    rows: HashMap<DeviceId, u32>,
+    /// Devices that were merged, with the row of the one that they were merged into; and the other way round.
+    aliases: HashMap<DeviceId, u32>,
+    merged: HashMap<u32, Vec<DeviceId>>,
+    free: Vec<u32>,
+    live: RoaringBitmap,
+    columns: Vec<Column>,
+    catalogue: Catalogue,
+}
+
+impl Default for Fleet {
+    fn default() -> Self {
+        Self {
+            ids: Vec::new(),
+            rows: HashMap::new(),
+            aliases: HashMap::new(),
+            merged: HashMap::new(),
+            free: Vec::new(),
+            live: RoaringBitmap::new(),
+            columns: schema::device_columns(),
+            catalogue: Catalogue::new(),
+        }
+    }
+}
+
+impl Fleet {
+    /// Adds a package of the catalogue; before the first device that has it. A known number keeps its package.
+    pub fn add_catalogue(&mut self, id: CatalogueId, package: &Package) {
+        self.catalogue.add(id.number(), package);
+    }
+
+    /// Adds a device or replaces what is known of it, presence excepted. `software` is all that it has now, in any
+    /// order. A device that was merged into another is taken out; the other one's aliases find it.
+    pub fn upsert(&mut self, device: &Device, software: &[CatalogueId]) {
+        if device.merged_into.is_some() {
+            self.remove(device.id);
+            return;
+        }
+        let row = self.row_for(device.id);
+        for (column, field) in self.columns.iter_mut().zip(Field::ALL) {
+            column.set(row, device.value(*field));
+        }
+        self.columns[schema::FLAG].set_texts(row, device.flags.iter().map(|flag| flag.code.name()));
+        self.columns[schema::SEEN_BY].set_texts(row, device.seen_by.keys().map(String::as_str));
+        let agents: Vec<String> = device.agents.iter().map(|binding| binding.agent.to_string()).collect();
+        self.columns[schema::AGENT].set_texts(row, agents.iter().map(String::as_str));
+        self.columns[schema::FIRST_SEEN].set(row, Some(&Fact::Time(device.first_seen)));
+        let count = u64::from(device.software_count);
+        self.columns[schema::SOFTWARE_COUNT].set(row, Some(&Fact::Number(count)));
+        self.set_aliases(row, &device.aliases);
+        self.catalogue.install(row, software.iter().map(|id| id.number()));
+    }
+
+    fn set_aliases(&mut self, row: u32, aliases: &[DeviceId]) {
+        for alias in self.merged.remove(&row).unwrap_or_default() {
+            if self.aliases.get(&alias) == Some(&row) {
+                self.aliases.remove(&alias);
+            }
+        }
+        if !aliases.is_empty() {
+            self.aliases.extend(aliases.iter().map(|alias| (*alias, row)));
+            self.merged.insert(row, aliases.to_vec());
+        }
+    }
+
+    fn row_for(&mut self, id: DeviceId) -> u32 {
+        if let Some(row) = self.rows.get(&id) {
+            return *row;
+        }
+        let row = match self.free.pop() {
+            Some(row) => {
+                self.ids[row as usize] = id;
+                row
+            }
+            None => {
+                self.ids.push(id);
+                (self.ids.len() - 1) as u32
+            }
+        };
+        self.rows.insert(id, row);
+        self.live.insert(row);
+        self.columns[schema::CONNECTED].set(row, Some(&Fact::Boolean(false)));
+        row
+    }
+
+    /// Takes a device out; whether it was there.
+    pub fn remove(&mut self, id: DeviceId) -> bool {
+        let Some(row) = self.rows.remove(&id) else { return false };
+        for column in &mut self.columns {
+            column.set(row, None);
+        }
+        self.catalogue.install(row, [].into_iter());
+        self.set_aliases(row, &[]);
+        self.live.remove(row);
+        self.free.push(row);
+        true
+    }
+
+    /// Notes when a device's agent was last heard and whether its stream is open; whether the device is there.
+    pub fn set_presence(&mut self, id: DeviceId, last_seen: Timestamp, connected: bool) -> bool {
+        let Some(row) = self.rows.get(&id).copied() else { return false };
+        self.columns[schema::LAST_SEEN].set(row, Some(&Fact::Time(last_seen)));
+        self.columns[schema::CONNECTED].set(row, Some(&Fact::Boolean(connected)));
+        true
+    }
+
+    /// Puts all terms in order now, after a load, so that the first reader doesn't wait for it.
+    pub fn prepare(&mut self) {
+        self.columns.iter_mut().for_each(Column::prepare);
+        self.catalogue.prepare();
+    }
+
+    /// How many devices there are.
+    pub fn len(&self) -> u64 {
+        self.live.len()
+    }
+
+    /// Whether there is no device.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
+    /// The device by its id, or by that of one which was merged into it.
+    pub fn resolve(&self, id: DeviceId) -> Option<DeviceId> {
+        self.row_of(id).map(|row| self.ids[row as usize])
+    }
+
+    fn row_of(&self, id: DeviceId) -> Option<u32> {
+        self.rows.get(&id).or_else(|| self.aliases.get(&id)).copied()
+    }
+
+    /// The rows that match. They are good for as long as this fleet is borrowed.
+    pub fn query(&self, filter: &Filter, now: Timestamp) -> Result<RoaringBitmap, QueryError> {
+        evaluate(self, filter, &self.live, now)
+    }
+
+    /// How many devices match.
+    pub fn count(&self, filter: &Filter, now: Timestamp) -> Result<u64, QueryError> {
+        Ok(self.query(filter, now)?.len())
+    }
+
+    /// The devices of some rows, in no order.
+    pub fn devices<'a>(&'a self, rows: &'a RoaringBitmap) -> impl Iterator<Item = DeviceId> + 'a {
+        rows.iter().filter_map(|row| self.ids.get(row as usize).copied())
+    }
+
+    /// How often each value of a field occurs among `rows`; of the values, the `limit` most frequent.
+    pub fn facets(&self, field: &str, rows: &RoaringBitmap, limit: usize) -> Result<Facets, QueryError> {
+        if field == schema::ID || field.starts_with(schema::SOFTWARE_PREFIX) {
+            return Err(QueryError::NotCountable { field: field.to_owned() });
+        }
+        Ok(facets(&self.columns[schema::device_column(field)?], rows, limit))
+    }
+
+    /// How many devices carry each flag, the most frequent first; flags that no device has are left out.
+    pub fn flags(&self) -> Vec<(FlagCode, u64)> {
+        let counted = facets(&self.columns[schema::FLAG], &self.live, FlagCode::ALL.len());
+        let known = counted.values.into_iter().filter_map(|(code, count)| Some((code.parse().ok()?, count)));
+        known.collect()
+    }
+
+    /// The packages.
+    pub(super) fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// A column by its place.
+    pub(super) fn column(&self, place: usize) -> &Column {
+        &self.columns[place]
+    }
+
+    /// The device of a row.
+    pub(super) fn id(&self, row: u32) -> DeviceId {
+        self.ids[row as usize]
+    }
+}
+
+impl Table for Fleet {
+    fn compare(
+        &self,
+        comparison: &Comparison,
+        _within: &RoaringBitmap,
+        now: Timestamp,
+    ) -> Result<RoaringBitmap, QueryError> {
+        let name = schema::unaliased(comparison.field.as_str());
+        if let Some(field) = name.strip_prefix(schema::SOFTWARE_PREFIX) {
+            let field = FieldPath::new(field)
+                .map_err(|_| QueryError::unknown_field(name, "devices", schema::device_fields()))?;
+            let inner = Comparison { field, ..comparison.clone() };
+            return self.catalogue.devices_comparing(&inner, now);
+        }
+        if name == schema::ID {
+            return self.compare_id(comparison);
+        }
+        let place = schema::device_column(name)?;
+        if let (schema::FLAG, Value::Exact(code)) = (place, &comparison.value)
+            && code.to_ascii_lowercase().parse::<FlagCode>().is_err()
+        {
+            let codes: Vec<&str> = FlagCode::ALL.iter().map(|code| code.name()).collect();
+            return Err(QueryError::BadValue {
+                field: name.to_owned(),
+                value: code.chars().take(64).collect(),
+                expected: "the code of a flag",
+                near: near(code, &codes),
+            });
+        }
+        self.columns[place].compare(name, comparison, now)
+    }
+
+    fn search(&self, value: &Value) -> RoaringBitmap {
+        let mut rows = RoaringBitmap::new();
+        for field in schema::SEARCHED {
+            rows |= self.columns[field as usize].search(value);
+        }
+        rows
+    }
+
+    fn software(&self, inner: &Filter, now: Timestamp) -> Result<RoaringBitmap, QueryError> {
+        Ok(self.catalogue.devices_with(&self.catalogue.query(inner, now)?))
+    }
+}
+
+impl Fleet {
+    fn compare_id(&self, comparison: &Comparison) -> Result<RoaringBitmap, QueryError> {
+        let Comparison { field, operator, value } = comparison;
+        let wanted = match value {
+            Value::Any => return Ok(self.live.clone()),
+            Value::Exact(text) => text.to_ascii_lowercase().parse::<DeviceId>().ok(),
+            Value::Prefix(_) | Value::Suffix(_) | Value::Contains(_) => None,
+        };
+        let Some(wanted) = wanted else {
+            return Err(QueryError::bad_value(field.as_str(), &value.to_string(), "a whole device id"));
+        };
+        let row: RoaringBitmap = self.row_of(wanted).into_iter().collect();
+        match operator {
+            Operator::Equal | Operator::Has => Ok(row),
+            Operator::NotEqual => Ok(&self.live - row),
+            Operator::Less | Operator::LessOrEqual | Operator::Greater | Operator::GreaterOrEqual => {
+                Err(QueryError::NoOrder { field: field.to_string(), operator: operator.as_str() })
+            }
+        }
+    }
+}

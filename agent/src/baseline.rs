@@ -72,12 +72,12 @@ impl Baseline {
         self.0.remove(section);
     }
 
-    /// What Hello claims: the digests of the sections whose items are known.
+    /// What Hello claims: the digests of the sections whose items both ends know.
     pub fn digests(&self) -> Vec<v1::SectionDigest> {
         self.0
             .iter()
             .filter_map(|(name, held)| {
-                let digest = held.manifest.as_ref()?.digest(name);
+                let digest = held.manifest.as_ref().filter(|_| !held.merged)?.digest(name);
                 Some(v1::SectionDigest {
                     section: name.as_str().to_owned(),
                     digest: digest.as_bytes().to_vec(),
@@ -109,6 +109,8 @@ struct StoredHeld {
     pairs: Option<Vec<u8>>,
     #[prost(bytes = "vec", optional, tag = "3")]
     head: Option<Vec<u8>>,
+    #[prost(bool, tag = "4")]
+    merged: bool,
 }
 
 impl StoredHeld {
@@ -125,11 +127,12 @@ impl StoredHeld {
             name: name.as_str().to_owned(),
             pairs: held.manifest.as_ref().map(pairs),
             head: held.head.map(|head| head.as_bytes().to_vec()),
+            merged: held.merged,
         }
     }
 
     fn read(self) -> Option<(SectionName, Held)> {
-        let Self { name, pairs, head } = self;
+        let Self { name, pairs, head, merged } = self;
         let manifest = match pairs {
             Some(pairs) if pairs.len() % PAIR_BYTES == 0 => Some(
                 pairs
@@ -147,7 +150,7 @@ impl StoredHeld {
             Some(head) => Some(HeadDigest::from_slice(&head)?),
             None => None,
         };
-        Some((SectionName::new(name).ok()?, Held { manifest, head }))
+        Some((SectionName::new(name).ok()?, Held { manifest, merged, head }))
     }
 }
 
@@ -159,7 +162,11 @@ mod tests {
 
     fn held(items: u8) -> Held {
         let pair = |n: u8| (KeyDigest::of(&n.to_string()), ItemDigest::of(&[n], &[]));
-        Held { manifest: Some((0..items).map(pair).collect()), head: HeadDigest::from_slice(&[items; 16]) }
+        Held {
+            manifest: Some((0..items).map(pair).collect()),
+            merged: false,
+            head: HeadDigest::from_slice(&[items; 16]),
+        }
     }
 
     fn sample() -> Baseline {
@@ -168,8 +175,9 @@ mod tests {
         baseline.set(&SectionName::known(SectionName::OS), held(0));
         baseline.set(
             &SectionName::known(SectionName::STORAGE),
-            Held { manifest: None, head: HeadDigest::from_slice(&[9; 16]) },
+            Held { manifest: None, merged: false, head: HeadDigest::from_slice(&[9; 16]) },
         );
+        baseline.set(&SectionName::known(SectionName::NETWORK), Held { merged: true, ..held(2) });
         baseline
     }
 
@@ -182,7 +190,7 @@ mod tests {
         let read = Baseline::load(folder.path()).unwrap();
         assert_eq!(read, baseline);
         let claimed: Vec<String> = read.digests().into_iter().map(|digest| digest.section).collect();
-        assert_eq!(claimed, ["hardware", "os"], "a section whose items are unknown is not claimed");
+        assert_eq!(claimed, ["hardware", "os"], "what is not known is not claimed");
     }
 
     #[test]
@@ -192,7 +200,7 @@ mod tests {
         fs::write(&path, b"nonsense").unwrap();
         assert!(matches!(Baseline::load(folder.path()), Err(StateFileError::Damaged { .. })));
         // Whole on disk, but not what a baseline looks like.
-        let odd = StoredHeld { name: "os".to_owned(), pairs: Some(vec![0; 33]), head: None };
+        let odd = StoredHeld { name: "os".to_owned(), pairs: Some(vec![0; 33]), head: None, merged: false };
         let body = StoredBaseline { sections: vec![odd] }.encode_to_vec();
         state_file::write(&path, FORM, &body).unwrap();
         assert!(matches!(Baseline::load(folder.path()), Err(StateFileError::Damaged { .. })));

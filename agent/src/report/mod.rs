@@ -5,12 +5,14 @@
 //!
 //! - **Full** (`base_digest` absent): the upserts are the whole section and `result_digest` is the digest of their
 //!   manifest. With status `PARTIAL` the collector merges them into what it holds, removes nothing and compares no
-//!   digest.
+//!   digest; since neither end knows the result's digest then, such a section stays full until it was `COMPLETE`, and
+//!   Hello does not claim it.
 //! - **Delta** (`base_digest` present): `base_digest` is the digest of the manifest that the agent believes the
 //!   collector holds, `result_digest` the digest once the delta is applied. A `PARTIAL` delta has no removals. An
 //!   empty delta says that only status or errors changed, or asks the collector to compare.
-//! - **Without content** (status `FAILED` or `NOT_AVAILABLE`): no base, no result, no items. Only status and errors
-//!   change; whatever the collector holds of the section stays, as does the agent's baseline.
+//! - **Without content** (status `FAILED` or `NOT_AVAILABLE`): no base and no items. Only status and errors change;
+//!   whatever the collector holds of the section stays, as does the agent's baseline. `result_digest` is that
+//!   baseline's, or that of an empty section, and is not compared.
 //! - The collector answers `Want` when the base or the result does not have the digest that it should have, and
 //!   `Nack` when a sequence can't be used at all. A full section is never wanted again for its digest.
 //! - A report's chunks share its sequence. Each repeats the head of the sections whose items it carries: name,

@@ -4,7 +4,7 @@ use muster_common::{
     delta::{Delta, Manifest},
     inventory::SectionStatus,
 };
-use muster_proto::v1;
+use muster_proto::{convert, v1};
 
 use super::{EncodedSection, HeadDigest};
 
@@ -12,10 +12,10 @@ use super::{EncodedSection, HeadDigest};
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Held {
     /// The digests of the items; `None` when nothing is known, so that the next report has to be full.
-    ///
-    /// After a full report of a partial section this is what was sent, though the collector may have kept more from
-    /// before: the next delta then finds another base, and the section is wanted in full, once.
     pub manifest: Option<Manifest>,
+    /// Whether this is only what was sent: a full report of a partial section is merged into whatever the collector
+    /// held before, so that nobody knows the digest of the result. Such a section is reported in full when it changes.
+    pub merged: bool,
     /// The digest of status and errors; `None` when nothing is known.
     pub head: Option<HeadDigest>,
 }
@@ -32,15 +32,15 @@ pub struct Step {
 impl Step {
     /// Whether the section is sent whole.
     pub fn is_full(&self) -> bool {
-        self.report.base_digest.is_none() && self.reached.manifest.is_some()
+        let read = convert::status_from_wire(self.report.status);
+        self.report.base_digest.is_none() && matches!(read, SectionStatus::Complete | SectionStatus::Partial)
     }
 }
 
 /// What has to be said; `None` when the collector holds it all. `anyway` says it even then, with an empty delta, so
 /// that the collector compares.
 pub fn step(section: &EncodedSection, held: &Held, anyway: bool) -> Option<Step> {
-    let head = section.head();
-    let reached = Held { manifest: reach(section, held.manifest.as_ref()), head: Some(head) };
+    let reached = reach(section, held);
     if reached == *held && !anyway {
         return None;
     }
@@ -53,13 +53,15 @@ pub fn step(section: &EncodedSection, held: &Held, anyway: bool) -> Option<Step>
         removed_keys: Vec::new(),
         errors: section.errors().to_vec(),
     };
-    if let (true, Some(next)) = (section.has_content(), &reached.manifest) {
-        let digest = |manifest: &Manifest| manifest.digest(section.name()).as_bytes().to_vec();
-        report.result_digest = digest(next);
-        match &held.manifest {
+    // What was not read leaves what is held: its digest is there for the form's sake and nobody compares it.
+    let digest = |manifest: &Manifest| manifest.digest(section.name()).as_bytes().to_vec();
+    let next = reached.manifest.clone().unwrap_or_default();
+    report.result_digest = digest(&next);
+    if section.has_content() {
+        match base(held) {
             None => report.upserts = section.items().cloned().collect(),
             Some(base) => {
-                let Delta { upserts, removed } = Delta::between(base, next);
+                let Delta { upserts, removed } = Delta::between(base, &next);
                 report.base_digest = Some(digest(base));
                 report.upserts = upserts.iter().filter_map(|(key, _)| section.item(key)).cloned().collect();
                 report.removed_keys = removed.iter().map(|key| key.as_bytes().to_vec()).collect();
@@ -71,18 +73,26 @@ pub fn step(section: &EncodedSection, held: &Held, anyway: bool) -> Option<Step>
 
 /// Whether there is anything to say about a section.
 pub fn differs(section: &EncodedSection, held: &Held) -> bool {
-    held.head != Some(section.head()) || reach(section, held.manifest.as_ref()) != held.manifest
+    reach(section, held) != *held
 }
 
-/// The manifest that the collector holds once the section is reported.
-fn reach(section: &EncodedSection, base: Option<&Manifest>) -> Option<Manifest> {
-    match (section.status(), base) {
-        (SectionStatus::Complete, _) | (SectionStatus::Partial, None) => Some(section.manifest().clone()),
+/// What a delta can be told against.
+fn base(held: &Held) -> Option<&Manifest> {
+    held.manifest.as_ref().filter(|_| !held.merged)
+}
+
+/// What the collector holds once the section is reported.
+fn reach(section: &EncodedSection, held: &Held) -> Held {
+    let head = Some(section.head());
+    let own = || Some(section.manifest().clone());
+    match (section.status(), base(held)) {
+        (SectionStatus::Complete, _) => Held { manifest: own(), merged: false, head },
+        (SectionStatus::Partial, None) => Held { manifest: own(), merged: true, head },
         (SectionStatus::Partial, Some(base)) => {
             let delta = Delta::between(base, section.manifest()).without_removals();
-            Some(base.clone().apply(&delta))
+            Held { manifest: Some(base.clone().apply(&delta)), merged: false, head }
         }
-        (SectionStatus::Failed | SectionStatus::NotAvailable, base) => base.cloned(),
+        (SectionStatus::Failed | SectionStatus::NotAvailable, _) => Held { head, ..held.clone() },
     }
 }
 
@@ -138,6 +148,21 @@ mod tests {
             let step = step(&section, held, false).unwrap();
             assert_eq!(shape(&step), expected, "{status:?} on {held:?}");
             assert_eq!(super::step(&section, &step.reached, false), None, "{status:?} was said twice");
+        }
+    }
+
+    #[test]
+    fn a_partial_section_without_a_known_base_goes_in_full_until_it_is_complete() {
+        let mut held = Held::default();
+        for (status, packages, expected) in [
+            (SectionStatus::Partial, vec![("a", 1)], (1, 0, false, Some(1))),
+            (SectionStatus::Partial, vec![("a", 1), ("b", 1)], (2, 0, false, Some(2))),
+            (SectionStatus::Complete, vec![("a", 1), ("b", 2)], (2, 0, false, Some(2))),
+            (SectionStatus::Partial, vec![("a", 2)], (1, 0, true, Some(2))),
+        ] {
+            let step = step(&section(status, &packages), &held, false).unwrap();
+            assert_eq!(shape(&step), expected, "{status:?} {packages:?}");
+            held = step.reached;
         }
     }
 

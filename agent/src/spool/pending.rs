@@ -19,7 +19,7 @@ pub const DEFAULT_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 /// The name of the file in the state folder.
 const FILE: &str = "spool-pending";
 /// No configuration allows more than this, in bytes.
-const MAX_LIMIT_BYTES: usize = 256 * 1024 * 1024;
+const MAX_LIMIT_BYTES: usize = 1024 * 1024 * 1024;
 const FORM: Form = Form { mark: *b"MPEN", version: 1, limit: MAX_LIMIT_BYTES };
 
 /// What is pending.

@@ -37,9 +37,7 @@ pub(super) fn places(sources: &[Source]) -> Vec<Violation> {
     let mut found = Vec::new();
     for source in sources.iter().filter(|source| source.is_rust() && !source.path.starts_with("xtask/")) {
         let code = paths::code(source.product());
-        // A file that declares the module `sled` means that module by the name.
-        let has_own_module = code.contains("mod sled;");
-        if !source.is_in("collector/src/store/sled") && !has_own_module {
+        if !source.is_in("collector/src/store/sled") {
             let message = "sled is named only in collector/src/store/sled: use the store's trait";
             report(source, paths::external(&code, "sled"), message, &mut found);
         }

@@ -64,13 +64,49 @@ pub(super) fn own(source: &Source) -> Vec<Named> {
     found
 }
 
-/// Paths that begin with this external crate's name.
+/// Paths that begin with this external crate's name. A module of the same name that the file declares or imports is
+/// told apart: then only `use` can still mean the crate.
 pub(super) fn external(text: &str, name: &str) -> Vec<Named> {
-    let mut found = named_after(text, &format!("{name}::"));
-    for named in &mut found {
-        named.parts.insert(0, name.to_owned());
+    let (statements, rest) = split_uses(text);
+    let mut found = Vec::new();
+    let mut is_module_here = rest.contains(&format!("mod {name};"));
+    for (line, statement) in statements {
+        for parts in expand(&statement) {
+            let last = parts.iter().rev().find(|part| *part != "self");
+            if parts.first().is_some_and(|first| first == name) {
+                found.push(Named { line, parts });
+            } else if last.is_some_and(|last| last == name) {
+                is_module_here = true;
+            }
+        }
+    }
+    if !is_module_here {
+        for mut named in named_after(&rest, &format!("{name}::")) {
+            named.parts.insert(0, name.to_owned());
+            found.push(named);
+        }
     }
     found
+}
+
+/// The `use` statements with their lines (without the word and the semicolon), and the text with them blanked out.
+fn split_uses(text: &str) -> (Vec<(usize, String)>, String) {
+    let mut statements = Vec::new();
+    let mut rest = text.to_owned();
+    for (at, _) in text.match_indices("use ") {
+        let before = text[..at].chars().next_back();
+        let end = text[at..].find(';').map(|length| at + length);
+        let (true, Some(end)) = (before.is_none_or(|letter| letter.is_whitespace()), end) else { continue };
+        let line = text[..at].matches('\n').count() + 1;
+        statements.push((line, text[at + "use ".len()..end].trim_start().to_owned()));
+        let blank: String =
+            text[at..end].chars().map(|letter| if letter == '\n' { '\n' } else { ' ' }).collect();
+        // Blanks are one byte each, as long as the text is ASCII; names in `use` are.
+        if blank.len() == end - at {
+            rest.replace_range(at..end, &blank);
+        }
+    }
+    (statements, rest)
 }
 
 /// How many modules above this file's module the root is: 0 for lib.rs, 1 for `ingest/mod.rs`, 2 for `ingest/session.rs`.
@@ -179,5 +215,8 @@ mod tests {
         let lines =
             |text: &str| external(text, "sled").iter().map(|it| it.parts.join("::")).collect::<Vec<_>>();
         assert_eq!(lines("use sled::Db; self::sled::a(); crate::store::sled::b();"), ["sled::Db"]);
+        assert_eq!(lines("use crate::store::{\n files,\n sled::{self, View},\n};\nsled::open();"), [""; 0]);
+        assert_eq!(lines("mod sled;\nsled::open();"), [""; 0]);
+        assert_eq!(lines("use sled as engine;\nfn a() { sled::open() }"), ["sled", "sled::open"]);
     }
 }

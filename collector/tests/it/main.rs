@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
 mod store_conformance;
+mod trust;

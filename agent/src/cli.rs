@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use anyhow::bail;
 use clap::{Parser, Subcommand};
 
-use crate::commands::{collect, sources};
+use crate::commands::{check_config, collect, sources};
 
 /// Gathers this machine's inventory and streams it to a Muster collector.
 #[derive(Debug, Parser)]
@@ -30,7 +30,7 @@ enum Command {
     /// List what is read for an inventory, and from where
     Sources,
     /// Check the configuration and print what is in force
-    CheckConfig,
+    CheckConfig(check_config::Arguments),
 }
 
 /// Does what the command line says.
@@ -45,7 +45,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Collect(arguments) => collect::run(&arguments, &mut out),
         Command::Status => bail!("status is not part of this build"),
         Command::Sources => sources::run(&mut out),
-        Command::CheckConfig => bail!("check-config is not part of this build"),
+        Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Err(error) if is_broken_pipe(&error) => Ok(()),

@@ -2,6 +2,7 @@
 //!
 //! A command takes its arguments and writes to `out`; it never ends the process.
 
+pub(crate) mod check_config;
 pub(crate) mod collect;
 pub(crate) mod sources;
 

@@ -11,6 +11,8 @@ use std::time::Duration;
 use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use muster_proto::client::address::Address;
 
+use crate::sources::SOURCES;
+
 const MINUTE: Period = Period::from_secs(60);
 const HOUR: Period = Period::from_secs(3600);
 /// Where collectors listen for enrolment unless told otherwise.
@@ -55,25 +57,23 @@ pub struct Schedule {
     pub jitter_percent: u8,
 }
 
-/// A source's name as a person writes it; whether such a source exists is the source table's to say.
-struct SourceName(String);
+/// The name of a source that there is.
+struct SourceName(&'static str);
 
 impl FromStr for SourceName {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let is_part =
-            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "._-".contains(letter);
-        match !text.is_empty() && text.len() <= 64 && text.chars().all(is_part) {
-            true => Ok(Self(text.to_owned())),
-            false => Err(format!("{text:?} is not the name of a source; `muster-agent sources` lists them")),
-        }
+        let found = SOURCES.iter().map(|source| source.name()).find(|name| *name == text);
+        found
+            .map(Self)
+            .ok_or_else(|| format!("there is no source {text:?}; `muster-agent sources` lists them"))
     }
 }
 
 impl fmt::Display for SourceName {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&self.0)
+        out.write_str(self.0)
     }
 }
 
@@ -116,7 +116,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
             jitter_percent: u8::try_from(jitter_percent).expect("bounded by 50"),
         },
         spool_limit_bytes: spool_limit.bytes(),
-        disabled_sources: disabled.into_iter().map(|name| name.0).collect(),
+        disabled_sources: disabled.into_iter().map(|name| name.0.to_owned()).collect(),
         log,
     };
     Ok((settings, listing))
@@ -153,12 +153,15 @@ mod tests {
 
     #[test]
     fn bounds_are_compiled_in() {
-        let text = "collector.session = \"a:1\"\nschedule.interval = \"0s\"\nspool.limit = \"10GiB\"\nlog = \"loud\"\n";
+        let text = "collector.session = \"a:1\"\nschedule.interval = \"0s\"\nspool.limit = \"10GiB\"\nlog = \"loud\"\n\
+                    sources.disabled = [\"dpkg\", \"registry\"]\n";
         let problems = parse(text).unwrap_err().to_string();
         let expected = [
             "/etc/muster/agent.toml:2: schedule.interval: 0s is out of bounds: from 1m to 7d",
             "/etc/muster/agent.toml:3: spool.limit: 10GiB is out of bounds: from 1MiB to 1GiB",
             "/etc/muster/agent.toml:4: log: \"loud\" is not one of error, warn, info, debug, trace",
+            "/etc/muster/agent.toml:5: sources.disabled: there is no source \"registry\"; `muster-agent sources` \
+             lists them",
         ];
         assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
     }

@@ -150,6 +150,14 @@ fn never(_: &DeviceView<'_>, _: &Charter) -> Option<Timestamp> {
     None
 }
 
+/// Whether the record says that the device has left the organisation.
+pub fn is_disposed(device: &Device) -> bool {
+    matches!(
+        device.text(Field::State),
+        Some("disposed" | "sold" | "returned" | "returned-to-lessor" | "terminated")
+    )
+}
+
 /// Where in its life the record says that the device is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {

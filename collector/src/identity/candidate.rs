@@ -21,6 +21,8 @@ pub struct Candidate {
     pub subjects: Vec<CandidateSubject>,
     /// Recorded as disposed, sold or returned.
     pub disposed: bool,
+    /// It stands alone only until a person has reviewed which device it is: what is settled goes before it.
+    pub in_review: bool,
 }
 
 /// One subject that is attached to a candidate.

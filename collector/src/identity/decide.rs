@@ -180,6 +180,10 @@ fn settle(evidence: &Evidence, judged: &[(&Candidate, Verdict)], best: (u8, bool
             }
         })
         .collect();
+    let settled: Vec<_> = at_best.iter().copied().filter(|(it, _)| !it.in_review).collect();
+    if !settled.is_empty() {
+        at_best = settled;
+    }
     if at_best.len() > 1 && best.0 == Rank::Serial.number() {
         let has_model =
             |candidate: &Candidate| candidate.relate(evidence, |it| it.model.as_ref()) == Relation::Same;

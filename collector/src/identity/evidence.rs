@@ -115,8 +115,8 @@ pub struct ImportedIdentity {
     pub maker: Option<String>,
     /// Model.
     pub model: Option<String>,
-    /// MAC address.
-    pub mac: Option<MacAddress>,
+    /// MAC addresses.
+    pub macs: Vec<MacAddress>,
     /// Machine id.
     pub machine_id: Option<String>,
     /// System UUID.
@@ -198,7 +198,7 @@ impl Evidence {
             model: row.model.as_deref().and_then(normalise::model),
             uuid: row.uuid.as_deref().and_then(normalise::uuid),
             machine_id: row.machine_id.as_deref().and_then(normalise::machine_id),
-            macs: row.mac.and_then(normalise::mac).into_iter().collect(),
+            macs: row.macs.iter().copied().filter_map(normalise::mac).take(MAX_EACH).collect(),
             asset_tag: tag.map(|tag| normalise::bounded(format!("{scheme}/{tag}"))),
             ..Self::default()
         })
@@ -211,6 +211,11 @@ impl Evidence {
             Some(Value::List(items)) => items.first().cloned(),
             Some(_) | None => None,
         };
+        let macs = match fields.get(&Field::Mac) {
+            Some(Value::Text(mac)) => mac.parse().into_iter().collect(),
+            Some(Value::List(macs)) => macs.iter().filter_map(|mac| mac.parse().ok()).collect(),
+            Some(_) | None => Vec::new(),
+        };
         let tag = text(Field::AssetTag);
         let (scheme, tag) = match tag.as_deref().and_then(|tag| tag.split_once('/')) {
             Some((scheme, tag)) => (Some(scheme.to_owned()), Some(tag.to_owned())),
@@ -222,7 +227,7 @@ impl Evidence {
             asset_tag_scheme: scheme,
             maker: text(Field::Manufacturer),
             model: text(Field::Model),
-            mac: text(Field::Mac).and_then(|mac| mac.parse().ok()),
+            macs,
             machine_id: text(Field::MachineId),
             uuid: text(Field::Uuid),
         };

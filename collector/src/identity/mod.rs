@@ -18,6 +18,8 @@ pub mod candidate;
 pub mod decide;
 mod judge;
 
+pub mod clones;
+
 pub use candidate::{Candidate, CandidateSubject};
 pub use decide::{ClaimCounts, Decision, Rank, decide};
 pub use evidence::{Evidence, Identifier, IdentifierKind, ImportedIdentity, Origin};

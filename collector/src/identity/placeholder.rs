@@ -138,6 +138,11 @@ pub fn is_uuid(bytes: &[u8; 16]) -> bool {
     repeats || UUIDS.contains(&text.as_str())
 }
 
+/// Whether a UUID as text, in either byte order, names no single machine, or isn't one.
+pub fn is_uuid_text(text: &str) -> bool {
+    super::normalise::uuid(text).is_none()
+}
+
 /// Whether a MAC address names no single adapter.
 pub fn is_mac(mac: MacAddress) -> bool {
     mac.is_locally_administered()

@@ -260,7 +260,8 @@ fn io_error(action: &'static str, path: &Path, source: io::Error) -> PrivateFile
     PrivateFileError::Io { action, path: path.to_owned(), source }
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 

@@ -153,7 +153,8 @@ fn read_text(path: &Path) -> Result<Option<Zeroizing<String>>, CredentialError> 
     Ok(Some(Zeroizing::new(text.to_owned())))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::{fs, os::unix::fs::PermissionsExt};
 

@@ -8,14 +8,17 @@ use muster_common::{
     time::Timestamp,
     trust::token::RootPin,
 };
-use muster_proto::client::{files::MAX_CERTIFICATES, tls::ClientIdentity};
+use muster_proto::{
+    client::{files::MAX_CERTIFICATES, tls::ClientIdentity},
+    v1,
+};
 use ring::digest::{SHA256, digest};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use serde::{Deserialize, Serialize};
 use x509_parser::{certificate::X509Certificate, prelude::FromDer};
 use zeroize::Zeroizing;
 
-use crate::credentials::renewal::Lifetime;
+use crate::credentials::{pending::PendingEnrollment, renewal::Lifetime};
 
 /// The version of the file's form.
 const FORM: u32 = 1;
@@ -37,6 +40,12 @@ pub enum IdentityError {
     Form {
         /// The form of the file.
         found: u32,
+    },
+    /// The collector's answer lacks a field, or holds something else there.
+    #[error("the collector's answer has no usable {field}; is it of another version?")]
+    Answer {
+        /// Which.
+        field: &'static str,
     },
     /// No certificate, too many, or one that can't be read.
     #[error("the {what} holds no usable certificates")]
@@ -90,6 +99,12 @@ impl TrustBundle {
     /// The roots.
     pub fn roots(&self) -> &[CertificateDer<'static>] {
         &self.roots
+    }
+
+    /// Takes a bundle as it came over the wire.
+    pub fn from_wire(bundle: v1::TrustBundle) -> Result<Self, IdentityError> {
+        let v1::TrustBundle { version, roots } = bundle;
+        Self::new(version, roots.into_iter().map(Into::into).collect())
     }
 
     /// Refuses a first bundle that lacks the pinned root.
@@ -157,6 +172,26 @@ impl Identity {
         }
         let lifetime = lifetime(leaf).ok_or(IdentityError::Certificates { what: "certificate chain" })?;
         Ok(Self { agent_id, device_id, lineage, trust, chain, key_pem, lifetime })
+    }
+
+    /// Takes what the collector answered to an enrolment, for the key of that enrolment and the root it was pinned on.
+    pub fn from_enrolled(
+        enrolled: v1::Enrolled,
+        pending: &PendingEnrollment,
+        pin: RootPin,
+    ) -> Result<Self, IdentityError> {
+        let v1::Enrolled { agent_id, device_id, certificate_chain, trust_bundle, lineage } = enrolled;
+        let trust =
+            TrustBundle::from_wire(trust_bundle.ok_or(IdentityError::Answer { field: "trust_bundle" })?)?;
+        trust.check_pin(pin)?;
+        Self::new(
+            agent_id.parse().map_err(|_| IdentityError::Answer { field: "agent_id" })?,
+            device_id.parse().map_err(|_| IdentityError::Answer { field: "device_id" })?,
+            certificate_chain.into_iter().map(Into::into).collect(),
+            pending.key_pem(),
+            trust,
+            lineage.into(),
+        )
     }
 
     /// Begin and end of the certificate.
@@ -362,6 +397,44 @@ pub(crate) mod tests {
             Vec::new(),
         );
         assert!(matches!(refused, Err(IdentityError::OtherKey)));
+    }
+
+    #[test]
+    fn an_answer_is_taken_only_for_our_key_and_under_our_pin() {
+        let pending = PendingEnrollment::begin().unwrap();
+        let ours = certificate(&KeyPair::from_pem(&pending.key_pem()).unwrap());
+        let root = certificate(&KeyPair::generate().unwrap());
+        let pin = root_pin(&root.clone().into()).unwrap();
+        let good = v1::Enrolled {
+            agent_id: AgentId::random().to_string(),
+            device_id: DeviceId::random().to_string(),
+            certificate_chain: vec![ours.clone().into()],
+            trust_bundle: Some(v1::TrustBundle { version: 1, roots: vec![root.clone().into()] }),
+            lineage: vec![1; 16].into(),
+        };
+        type Spoil = fn(&mut v1::Enrolled);
+        let cases: [(&str, Spoil); 8] = [
+            ("no agent id", |answer| answer.agent_id.clear()),
+            ("a path for an id", |answer| answer.device_id = "../../x".into()),
+            ("no certificate", |answer| answer.certificate_chain.clear()),
+            ("another's certificate", |answer| {
+                answer.certificate_chain = vec![certificate(&KeyPair::generate().unwrap()).into()];
+            }),
+            ("garbage", |answer| answer.certificate_chain[0] = vec![0x30; 100].into()),
+            ("a thousand certificates", |answer| {
+                answer.certificate_chain = vec![answer.certificate_chain[0].clone(); 1000];
+            }),
+            ("no bundle", |answer| answer.trust_bundle = None),
+            ("an endless lineage", |answer| answer.lineage = vec![0; 65].into()),
+        ];
+        for (name, spoil) in cases {
+            let mut answer = good.clone();
+            spoil(&mut answer);
+            assert!(Identity::from_enrolled(answer, &pending, pin).is_err(), "{name}");
+        }
+        let other_pin = RootPin::from_digest([0; 32]);
+        assert!(Identity::from_enrolled(good.clone(), &pending, other_pin).is_err());
+        assert!(Identity::from_enrolled(good, &pending, pin).is_ok());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use muster_proto::client::{
     tls::{self, ClientTlsError},
 };
 use rustls::{
-    CertificateError, DigitallySignedStruct, OtherError, PeerIncompatible, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, PeerIncompatible, SignatureScheme,
     client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier},
     crypto::{CryptoProvider, verify_tls13_signature},
     pki_types::{CertificateDer, ServerName, UnixTime},
@@ -48,9 +48,13 @@ pub fn enrollment_channel(
     clock: Arc<dyn Clock>,
     timing: Timing,
 ) -> Result<Opened, TransportError> {
+    Ok(channel::open(address, Arc::new(enrollment_config(pin, clock)?), timing)?)
+}
+
+/// The TLS of an enrolment.
+pub fn enrollment_config(pin: RootPin, clock: Arc<dyn Clock>) -> Result<ClientConfig, ClientTlsError> {
     let verifier = Arc::new(PinVerifier { pin, provider: tls::provider() });
-    let config = tls::configure(verifier, None, clock)?;
-    Ok(channel::open(address, Arc::new(config), timing)?)
+    tls::configure(verifier, None, clock)
 }
 
 /// A channel for sessions: the server's chain must end in a root of the bundle; we show our certificate.

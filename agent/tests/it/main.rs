@@ -7,3 +7,4 @@ mod fixtures;
 mod sandbox;
 mod smbios;
 mod this_machine;
+mod tls;

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use muster_common::{time::Timestamp, trust::name::PeerName};
 use muster_proto::{
-    client::files::{CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE},
+    client::files::{CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE, certificates_to_pem},
     private_file::{self, PrivateFileError},
 };
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
@@ -42,9 +42,15 @@ impl ClientBundle {
     /// Writes the three files into a folder, which is made if it isn't there.
     pub fn write(&self, folder: &Path) -> Result<(), PrivateFileError> {
         private_file::make_folder(folder)?;
-        private_file::write(&folder.join(ROOTS_FILE), pem(&[self.root.clone()]).as_bytes())?;
+        private_file::write(
+            &folder.join(ROOTS_FILE),
+            certificates_to_pem(std::slice::from_ref(&self.root)).as_bytes(),
+        )?;
         private_file::write(&folder.join(KEY_FILE), self.key_pem.as_bytes())?;
-        private_file::write(&folder.join(CERTIFICATE_FILE), pem(&self.issued.chain).as_bytes())
+        private_file::write(
+            &folder.join(CERTIFICATE_FILE),
+            certificates_to_pem(&self.issued.chain).as_bytes(),
+        )
     }
 }
 
@@ -52,9 +58,4 @@ impl std::fmt::Debug for ClientBundle {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("ClientBundle").field("validity", &self.issued.validity).finish_non_exhaustive()
     }
-}
-
-/// Certificates in PEM form, one after another.
-pub fn pem(certificates: &[CertificateDer<'static>]) -> String {
-    muster_proto::client::files::certificates_to_pem(certificates)
 }

@@ -4,32 +4,23 @@
 //! a handshake has a deadline, there is a limit of handshakes at once and of connections for each address, running out
 //! of file descriptors is waited out, and each refusal is one log line and one count. Knows nothing of gRPC methods.
 
-use std::{
-    convert::Infallible,
-    future::Future,
-    io,
-    net::SocketAddr,
-    pin::Pin,
-    sync::Arc,
-    task::{Context, Poll},
-    time::Duration,
-};
+use std::{convert::Infallible, io, net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use muster_common::{time::Clock, trust::name::TrustDomain};
 use rustls::ServerConfig;
 use tokio::{
-    io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf},
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc},
 };
 use tokio_rustls::{TlsAcceptor, server::TlsStream};
 use tokio_stream::wrappers::ReceiverStream;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use tonic::transport::server::Connected;
 
 use crate::tls::{
-    admission::{AddressLimit, Place},
+    admission::AddressLimit,
+    connection::Connection,
     peer::{Caller, Peer, PeerRefused, Validity, read_name},
     refusal::{Counters, Reason},
     server::ServerTls,
@@ -199,7 +190,10 @@ async fn accept_loop(
             };
             match greeted {
                 // If nobody takes connections any more, the server is going down, and dropping this one is right.
-                Ok((stream, caller)) => drop(sender.send(Ok(door.open(stream, caller, place))).await),
+                Ok((stream, caller)) => {
+                    let connection = Connection::new(stream, caller, place, door.clock.now());
+                    drop(sender.send(Ok(connection)).await);
+                }
                 Err(Refused(socket)) => {
                     // Whoever is refused may dawdle, but not in the place of a handshake.
                     drop(permit);
@@ -304,23 +298,6 @@ impl Door {
         }))
     }
 
-    fn open(&self, stream: TlsStream<TcpStream>, caller: Caller, place: Place) -> Connection {
-        let remaining = caller.peer.as_ref().map(|peer| peer.not_after.since(self.clock.now()));
-        let closer = caller.closer.clone();
-        let end = Box::pin(async move {
-            match remaining {
-                Some(remaining) => {
-                    tokio::select! {
-                        () = closer.cancelled() => {}
-                        () = tokio::time::sleep(remaining) => {}
-                    }
-                }
-                None => closer.cancelled().await,
-            }
-        });
-        Connection { stream, caller, end: Some(end), _place: place }
-    }
-
     fn refuse(&self, address: SocketAddr, reason: Reason, detail: &dyn std::fmt::Display) {
         self.counters.count_refused(reason);
         tracing::info!(
@@ -349,82 +326,4 @@ async fn linger(mut socket: TcpStream) {
     };
     // Whether the client took its time or went away, this connection is over.
     let _ = tokio::time::timeout(LINGER, draining).await;
-}
-
-/// A connection past its handshake: carries its [`Caller`], and ends when told or when the peer's certificate does.
-pub struct Connection {
-    stream: TlsStream<TcpStream>,
-    caller: Caller,
-    /// Ends with the connection's right to live; none once it has.
-    end: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
-    _place: Place,
-}
-
-impl Connection {
-    /// Who is at the other end.
-    pub fn caller(&self) -> &Caller {
-        &self.caller
-    }
-
-    /// An error once the connection's time is over.
-    fn alive(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        if self.end.as_mut().is_some_and(|end| end.as_mut().poll(cx).is_pending()) {
-            return Ok(());
-        }
-        self.end = None;
-        Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the collector ended this connection"))
-    }
-}
-
-impl std::fmt::Debug for Connection {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Connection").field("caller", &self.caller).finish_non_exhaustive()
-    }
-}
-
-impl Connected for Connection {
-    type ConnectInfo = Caller;
-
-    fn connect_info(&self) -> Caller {
-        self.caller.clone()
-    }
-}
-
-impl AsyncRead for Connection {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.alive(cx)?;
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
-    }
-}
-
-impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.alive(cx)?;
-        Pin::new(&mut self.stream).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        self.alive(cx)?;
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
 }

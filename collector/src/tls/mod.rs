@@ -15,5 +15,6 @@ pub mod server;
 pub mod verifier;
 
 pub mod admission;
+pub mod connection;
 pub mod listener;
 pub mod refusal;

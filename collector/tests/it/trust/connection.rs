@@ -4,7 +4,8 @@ use std::{net::SocketAddr, time::Duration};
 
 use muster_collector::tls::{
     client_bundle::ClientBundle,
-    listener::{Connection, Listener, Role},
+    connection::Connection,
+    listener::{Listener, Role},
     peer::Caller,
     profile::Purpose,
     refusal::Reason,

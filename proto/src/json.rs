@@ -12,19 +12,30 @@ static POOL: LazyLock<DescriptorPool> = LazyLock::new(|| {
 
 /// A message as canonical JSON: lower camel case, RFC 3339 times, 64-bit numbers as text, absent fields left out.
 pub fn to_value<M: prost::Name>(message: &M) -> serde_json::Value {
+    described(message)
+        .serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new())
+        .expect("canonical JSON has a form for every message")
+}
+
+/// The same as indented text, with the fields in the order of the schema.
+///
+/// An inventory has thousands of items, so that no tree of values is built in between.
+pub fn to_string_pretty<M: prost::Name>(message: &M) -> String {
+    let mut text = Vec::new();
+    described(message)
+        .serialize_with_options(&mut serde_json::Serializer::pretty(&mut text), &SerializeOptions::new())
+        .expect("canonical JSON has a form for every message");
+    String::from_utf8(text).expect("JSON is UTF-8")
+}
+
+/// The message with its descriptor.
+fn described<M: prost::Name>(message: &M) -> DynamicMessage {
     let descriptor = POOL
         .get_message_by_name(&M::full_name())
         .expect("every message that has a name is in the descriptors");
     let mut dynamic = DynamicMessage::new(descriptor);
     dynamic.transcode_from(message).expect("a message decodes by its own descriptor");
     dynamic
-        .serialize_with_options(serde_json::value::Serializer, &SerializeOptions::new())
-        .expect("canonical JSON has a form for every message")
-}
-
-/// The same as indented text.
-pub fn to_string_pretty<M: prost::Name>(message: &M) -> String {
-    format!("{:#}", to_value(message))
 }
 
 #[cfg(test)]
@@ -41,5 +52,7 @@ mod tests {
             installation: None,
         };
         assert_eq!(super::to_value(&item).to_string(), r#"{"system":{"productName":"20L8S07A14"}}"#);
+        let text = super::to_string_pretty(&item);
+        assert_eq!(text.parse::<serde_json::Value>().unwrap(), super::to_value(&item));
     }
 }

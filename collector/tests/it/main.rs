@@ -1,5 +1,6 @@
 //! The collector's integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
+mod index;
 mod store_conformance;
 mod trust;

@@ -3,4 +3,5 @@
 
 mod index;
 mod store_conformance;
+mod store_embedded;
 mod trust;

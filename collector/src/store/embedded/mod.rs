@@ -30,17 +30,18 @@ use async_trait::async_trait;
 use muster_common::time::{Clock, SystemClock};
 use tokio::sync::{mpsc, oneshot, watch};
 
+use crate::store::sled::View;
 use crate::store::{
     CatalogueId, CatalogueItem, Change, Commit, CommitError, Key, Position, Presence, Store, StoreError,
     Unavailable, Versioned,
     bounds::{check_bounds, check_catalogue_item, check_presence},
     journal::{self, JournalReader},
-    sled::View,
 };
 
 use catalogue::Catalogue;
 use checkpoint::Checkpoint;
 use open::{Opened, Places};
+pub use open::{Start, ViewAtStart};
 use presence::PresenceFile;
 use space::Space;
 use writer::{Message, Writer};
@@ -81,6 +82,7 @@ pub struct EmbeddedStore {
     inner: Arc<Inner>,
     messages: mpsc::Sender<Message>,
     threads: Mutex<Option<Threads>>,
+    start: Start,
 }
 
 #[derive(Debug)]
@@ -151,7 +153,7 @@ impl EmbeddedStore {
     }
 
     fn open_blocking(options: &EmbeddedOptions) -> Result<Self, StoreError> {
-        let Opened { lock, journal, view, catalogue, presence } = open::open(options)?;
+        let Opened { lock, journal, view, catalogue, presence, start } = open::open(options)?;
         let view = Arc::new(view);
         let inner = Arc::new(Inner {
             view: Mutex::new(Some(Arc::clone(&view))),
@@ -185,7 +187,12 @@ impl EmbeddedStore {
             )?,
             stop_checkpointer,
         };
-        Ok(Self { inner, messages, threads: Mutex::new(Some(threads)) })
+        Ok(Self { inner, messages, threads: Mutex::new(Some(threads)), start })
+    }
+
+    /// What opening it found and did.
+    pub fn start(&self) -> &Start {
+        &self.start
     }
 
     /// Checks every frame of the journal and its chain, and returns how many there are.

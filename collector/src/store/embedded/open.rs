@@ -9,12 +9,12 @@ use std::{
     time::Instant,
 };
 
+use crate::store::sled::{Probed, View, open as open_probed};
 use crate::store::{
     StoreError,
     embedded::{EmbeddedOptions, catalogue::Catalogue, checkpoint::Checkpoint, presence::PresenceFile},
     files,
     journal::{Journal, JournalReader},
-    sled::{self as view, Probed, View},
 };
 
 /// How many entries are put into the view at once while it is brought up to date.
@@ -28,6 +28,29 @@ pub(super) struct Opened {
     pub(super) view: View,
     pub(super) catalogue: Catalogue,
     pub(super) presence: PresenceFile,
+    pub(super) start: Start,
+}
+
+/// What the start found and did, for the log and for `status`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Start {
+    /// How the view was.
+    pub view: ViewAtStart,
+    /// How many entries of the journal were put into the view.
+    pub replayed: u64,
+}
+
+/// How the view was at the start. However it was, it is right now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ViewAtStart {
+    /// As it was at the last checkpoint, or later.
+    Current,
+    /// Whole, but older than the last checkpoint.
+    WentBack,
+    /// Not there.
+    Missing,
+    /// Damaged in this way, and moved to `view.damaged`.
+    Damaged(String),
 }
 
 /// Where the parts lie.
@@ -63,13 +86,20 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<Opened, StoreError> {
     let Some(store) = Journal::identify(&places.journal)? else {
         return begin(options, &places, lock, checkpoint);
     };
-    let (probed, was_rebuilt) = open_view(&places, store)?;
-    let acknowledged = checkpoint
-        .filter(|checkpoint| checkpoint.store == store)
-        .map_or(0, |checkpoint| checkpoint.sequence)
-        .max(probed.view.applied());
-    let journal = Journal::open(&places.journal, options.segment_bytes, acknowledged)?;
-    finish(&places, lock, journal, probed, was_rebuilt)
+    let (probed, mut was) = open_view(&places, store)?;
+    let checkpoint = checkpoint.filter(|checkpoint| checkpoint.store == store);
+    let checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.sequence);
+    let applied = probed.view.applied();
+    if was == ViewAtStart::Current && applied < checkpoint {
+        tracing::warn!(
+            view.applied = applied,
+            view.checkpoint = checkpoint,
+            "the view is older than it was at the last checkpoint; it is brought up again, and nothing is lost"
+        );
+        was = ViewAtStart::WentBack;
+    }
+    let journal = Journal::open(&places.journal, options.segment_bytes, checkpoint.max(applied))?;
+    finish(&places, lock, journal, probed, was)
 }
 
 /// A store where there was none.
@@ -90,7 +120,7 @@ fn begin(
     files::sync_folder(&options.folder)?;
     let (probed, _) = open_view(places, journal.store())?;
     files::sync_folder(&options.folder)?;
-    finish(places, lock, journal, probed, false)
+    finish(places, lock, journal, probed, ViewAtStart::Current)
 }
 
 fn finish(
@@ -98,16 +128,16 @@ fn finish(
     lock: File,
     journal: Journal,
     probed: Probed,
-    was_rebuilt: bool,
+    was: ViewAtStart,
 ) -> Result<Opened, StoreError> {
     let Probed { view, catalogue } = probed;
     let mut catalogue = Catalogue::from_digests(catalogue);
-    replay(&journal.reader(), journal.last(), &view, &mut catalogue, was_rebuilt)?;
+    let replayed = replay(&journal.reader(), journal.last(), &view, &mut catalogue)?;
     // What was replayed is on disk from the start, and the next start knows it.
     let sequence = view.checkpoint()?;
     Checkpoint { store: journal.store(), sequence }.write(&places.checkpoint)?;
     let presence = PresenceFile::open(&places.presence)?;
-    Ok(Opened { lock, journal, view, catalogue, presence })
+    Ok(Opened { lock, journal, view, catalogue, presence, start: Start { view: was, replayed } })
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {
@@ -119,44 +149,41 @@ fn lock(path: &Path) -> Result<File, StoreError> {
     }
 }
 
-/// The view as it is, or an empty one if it isn't usable; the flag tells which.
-fn open_view(places: &Places, store: [u8; 16]) -> Result<(Probed, bool), StoreError> {
-    let is_missing = !places.view.exists();
-    let why = match view::open(&places.view, store)? {
-        Ok(probed) => return Ok((probed, is_missing)),
+/// The view as it is, or an empty one if it isn't usable, and how it was.
+fn open_view(places: &Places, store: [u8; 16]) -> Result<(Probed, ViewAtStart), StoreError> {
+    let was = if places.view.exists() { ViewAtStart::Current } else { ViewAtStart::Missing };
+    let why = match open_probed(&places.view, store)? {
+        Ok(probed) => return Ok((probed, was)),
         Err(why) => why,
     };
     tracing::error!(
         view.folder = %places.view.display(),
         view.moved_to = %places.damaged_view.display(),
-        view.damage = why,
+        view.damage = %why,
         "the view is damaged; it is made again from the journal, and nothing is lost"
     );
     if places.damaged_view.exists() {
         fs::remove_dir_all(&places.damaged_view).map_err(StoreError::io("remove", &places.damaged_view))?;
     }
     fs::rename(&places.view, &places.damaged_view).map_err(StoreError::io("move away", &places.view))?;
-    match view::open(&places.view, store)? {
-        Ok(probed) => Ok((probed, true)),
-        Err(why) => Err(StoreError::damaged(&places.view, format!("{why}, although it is new"))),
+    match open_probed(&places.view, store)? {
+        Ok(probed) => Ok((probed, ViewAtStart::Damaged(why))),
+        Err(again) => Err(StoreError::damaged(&places.view, format!("{again}, although it is new"))),
     }
 }
 
-/// Applies what the view hasn't got yet.
+/// Applies what the view hasn't got yet, and returns how many entries that were.
 fn replay(
     reader: &JournalReader,
     last: u64,
     view: &View,
     catalogue: &mut Catalogue,
-    was_rebuilt: bool,
-) -> Result<(), StoreError> {
+) -> Result<u64, StoreError> {
     let from = view.applied();
     if from == last {
-        return Ok(());
+        return Ok(0);
     }
-    if was_rebuilt {
-        tracing::info!(journal.entries = last - from, "making the view from the journal");
-    }
+    tracing::info!(journal.entries = last - from, "bringing the view up to the journal");
     let started = Instant::now();
     while view.applied() < last {
         let entries = reader.read(view.applied(), last, REPLAY_ENTRIES)?;
@@ -171,5 +198,5 @@ fn replay(
         duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         "brought the view up to the journal"
     );
-    Ok(())
+    Ok(last - from)
 }

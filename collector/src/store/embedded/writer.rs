@@ -12,6 +12,7 @@ use std::{
 
 use tokio::sync::{mpsc, oneshot};
 
+use crate::store::sled::View;
 use crate::store::{
     Commit, CommitError, Key, Position, Revision, StoreError, Unavailable,
     embedded::Inner,
@@ -19,7 +20,6 @@ use crate::store::{
         AppendError, Journal,
         entry::{Effect, Entry, PAYLOAD_VERSION},
     },
-    sled::View,
 };
 
 /// The most commits in one group.

@@ -220,3 +220,6 @@ fn read_record(db: &Db, key: &[u8], piece: &[u8]) -> Result<Option<Versioned>, S
 fn view_error(error: sled::Error) -> StoreError {
     StoreError::View(Arc::new(error))
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,6 +101,16 @@ pub(crate) fn shown(command: &mut Command) -> Result<()> {
     bail!("`{text}` ended with {status}")
 }
 
+/// Runs a command and returns what it prints on standard output; its messages are part of the error when it fails.
+pub(crate) fn output_of(command: &mut Command) -> Result<String> {
+    let text = text_of(command);
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start `{text}`"))?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    bail!("`{text}` ended with {}:\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim_end())
+}
+
 /// Whether a command can be started and exits with 0; its output is thrown away.
 pub(crate) fn succeeds(command: &mut Command) -> bool {
     command

@@ -7,6 +7,7 @@
 //! [`PROOFS`], and the figures that it prints into docs/reliability.md or docs/performance.md.
 
 mod clone;
+mod python;
 
 use anyhow::{Result, bail};
 
@@ -17,11 +18,18 @@ struct Proof {
     run: fn(&[String]) -> Result<()>,
 }
 
-const PROOFS: &[Proof] = &[Proof {
-    name: "clone",
-    shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
-    run: clone::run,
-}];
+const PROOFS: &[Proof] = &[
+    Proof {
+        name: "clone",
+        shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
+        run: clone::run,
+    },
+    Proof {
+        name: "python",
+        shows: "a client in Python, generated from proto/schema, lists devices over mutual TLS",
+        run: python::run,
+    },
+];
 
 /// Which proof, and its own options.
 #[derive(clap::Args)]

@@ -1,14 +1,14 @@
 //! `cargo xtask quickstart`: a collector, this machine's own agent, and what they know, with one command.
 //!
-//! The story stands in [`run`]; the files it keeps are in [`place`], the processes in [`process`], what it prints in
-//! [`show`]. It uses the three programs as anybody would, by their command lines, and knows nothing of their insides.
-//! Everything lies in one folder that may be deleted; nothing outside it is changed.
+//! The story stands in [`Running::start`]; the files it keeps are in [`place`], the processes in [`process`], what it
+//! prints in [`show`]. It uses the three programs as anybody would, by their command lines, and knows nothing of their
+//! insides. Everything lies in one folder that may be deleted; nothing outside it is changed.
 
 mod place;
 mod process;
 mod show;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -22,6 +22,7 @@ use crate::steps::{cargo, shown};
 
 use place::Place;
 use process::{Process, Program};
+use show::Device;
 
 /// How long the collector may take to read its journal back.
 const READY_WITHIN: Duration = Duration::from_secs(60);
@@ -43,6 +44,25 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let stop = stop_signal()?;
+    build()?;
+    let start = Instant::now();
+    let folder = arguments.data.clone().unwrap_or_else(|| root().join(".muster/quickstart"));
+    let running = Running::start(&folder, &stop)?;
+    show::welcome(&running, start.elapsed())?;
+    if !arguments.once {
+        println!("\nEverything runs until Ctrl-C.");
+        while !stop.load(Ordering::Relaxed) {
+            running.collector.check_running()?;
+            running.agent.check_running()?;
+            thread::sleep(Duration::from_millis(200));
+        }
+        println!("\nDraining …");
+    }
+    running.drain()
+}
+
+/// Builds the three programs.
+pub(crate) fn build() -> Result<()> {
     shown(&mut cargo(&[
         "build",
         "--package",
@@ -51,46 +71,66 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         "muster-agent",
         "--package",
         "muster",
-    ]))?;
-    let start = Instant::now();
+    ]))
+}
 
-    let folder = arguments.data.clone().unwrap_or_else(|| root().join(".muster/quickstart"));
-    let place = Place::open(&folder)?;
-    if !place.is_initialised() {
-        Program::Collector.run(place.init_arguments(), None).context("cannot make the authority")?;
-        place.mark_initialised()?;
-    }
-    let collector = Process::start(Program::Collector, place.serve_arguments(), place.log("collector"))?;
-    collector.wait_until_ready(READY_WITHIN, &stop)?;
-    let enrolled_now = !place.is_enrolled();
-    if enrolled_now {
-        let token = Program::Collector.run(place.token_arguments(), None).context("cannot make a token")?;
-        // By standard input: arguments are visible to every user of the machine.
-        Program::Agent
-            .run(place.enroll_arguments(), Some(token.trim()))
-            .context("cannot enrol this machine")?;
-    }
-    let agent = Process::start(Program::Agent, place.agent_arguments(), place.log("agent"))?;
-    let device = wait_for_device(&place, &agent, &stop)?;
-    let took = start.elapsed();
+/// A collector and an agent that has reported.
+pub(crate) struct Running {
+    place: Place,
+    collector: Process,
+    agent: Process,
+    device: Device,
+    enrolled_now: bool,
+}
 
-    show::welcome(&place, &device, enrolled_now, took)?;
-    if !arguments.once {
-        println!("\nEverything runs until Ctrl-C.");
-        while !stop.load(Ordering::Relaxed) {
-            collector.check_running()?;
-            agent.check_running()?;
-            thread::sleep(Duration::from_millis(200));
+impl Running {
+    /// Starts both in this folder, making there what is missing, and waits for the first inventory.
+    pub(crate) fn start(folder: &Path, stop: &AtomicBool) -> Result<Self> {
+        let place = Place::open(folder)?;
+        if !place.is_initialised() {
+            Program::Collector.run(place.init_arguments(), None).context("cannot make the authority")?;
+            place.mark_initialised()?;
         }
-        println!("\nDraining …");
+        let collector = Process::start(Program::Collector, place.serve_arguments(), place.log("collector"))?;
+        collector.wait_until_ready(READY_WITHIN, stop)?;
+        let enrolled_now = !place.is_enrolled();
+        if enrolled_now {
+            let token =
+                Program::Collector.run(place.token_arguments(), None).context("cannot make a token")?;
+            // By standard input: arguments are visible to every user of the machine.
+            let enrolled = Program::Agent.run(place.enroll_arguments(), Some(token.trim()));
+            enrolled.context("cannot enrol this machine")?;
+        }
+        let agent = Process::start(Program::Agent, place.agent_arguments(), place.log("agent"))?;
+        let device = wait_for_device(&place, &agent, stop)?;
+        Ok(Self { place, collector, agent, device, enrolled_now })
     }
-    // The agent first, so that its last report still finds a collector.
-    agent.drain(DRAINED_WITHIN)?;
-    collector.drain(DRAINED_WITHIN)
+
+    /// Stops both once their work is done.
+    pub(crate) fn drain(self) -> Result<()> {
+        // The agent first, so that its last report still finds a collector.
+        self.agent.drain(DRAINED_WITHIN)?;
+        self.collector.drain(DRAINED_WITHIN)
+    }
+
+    /// The collector's address for people and tools, as host and port.
+    pub(crate) fn api_address(&self) -> String {
+        self.place.api_address()
+    }
+
+    /// The folder with key, certificate and roots of an operator.
+    pub(crate) fn operator_folder(&self) -> PathBuf {
+        self.place.operator_folder()
+    }
+
+    /// The device that this machine became.
+    pub(crate) fn device(&self) -> &Device {
+        &self.device
+    }
 }
 
 /// Set at Ctrl-C and when somebody ends this process politely.
-fn stop_signal() -> Result<Arc<AtomicBool>> {
+pub(crate) fn stop_signal() -> Result<Arc<AtomicBool>> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM, SIGHUP] {
         // A second signal ends this process at once, for whoever is out of patience.
@@ -101,12 +141,12 @@ fn stop_signal() -> Result<Arc<AtomicBool>> {
 }
 
 /// Waits until the collector answers with this machine and its software.
-fn wait_for_device(place: &Place, agent: &Process, stop: &AtomicBool) -> Result<show::Device> {
+fn wait_for_device(place: &Place, agent: &Process, stop: &AtomicBool) -> Result<Device> {
     let start = Instant::now();
     loop {
         agent.check_running()?;
         let answer = Program::Cli.run(place.devices_arguments(), None)?;
-        if let Some(device) = show::Device::newest(&answer)? {
+        if let Some(device) = Device::reporting(&answer)? {
             return Ok(device);
         }
         if stop.load(Ordering::Relaxed) {

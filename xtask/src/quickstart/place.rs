@@ -17,6 +17,7 @@ const TRUST_DOMAIN: &str = "quickstart.muster.internal";
 /// Where everything of a quick start lies.
 pub(super) struct Place {
     folder: PathBuf,
+    api_port: u16,
 }
 
 impl Place {
@@ -24,9 +25,10 @@ impl Place {
     pub(super) fn open(folder: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         let folder = folder.canonicalize().with_context(|| format!("cannot open {}", folder.display()))?;
-        let place = Self { folder };
+        let mut place = Self { folder, api_port: 0 };
         let ports = place.ports()?;
         place.configure(ports)?;
+        [_, _, place.api_port] = ports;
         Ok(place)
     }
 
@@ -39,7 +41,15 @@ impl Place {
     }
 
     pub(super) fn is_enrolled(&self) -> bool {
-        self.folder.join("agent").join("identity").exists()
+        self.folder.join("agent/identity/identity.toml").exists()
+    }
+
+    pub(super) fn api_address(&self) -> String {
+        format!("localhost:{}", self.api_port)
+    }
+
+    pub(super) fn operator_folder(&self) -> PathBuf {
+        self.folder.join("collector/operator")
     }
 
     pub(super) fn log(&self, name: &str) -> PathBuf {
@@ -121,8 +131,9 @@ impl Place {
         self.write(
             "muster.toml",
             &format!(
-                "# Written by `cargo xtask quickstart`.\ncollector = \"localhost:{api}\"\n\
-                 credentials = \"collector/operator\"\n"
+                "# Written by `cargo xtask quickstart`.\naddress = \"localhost:{api}\"\n\
+                 key = \"collector/operator/key.pem\"\ncertificate = \"collector/operator/certificate.pem\"\n\
+                 roots = \"collector/operator/roots.pem\"\n"
             ),
         )
     }

@@ -1,3 +1,4 @@
 //! What the repository promises about itself, one binary.
 
 mod generated;
+mod units;

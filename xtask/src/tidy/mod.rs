@@ -34,8 +34,13 @@ impl Source {
         if self.path.ends_with("/testing.rs") {
             return "";
         }
-        let start_of_tests = self.text.find("\n#[cfg(test)]\nmod ").map(|at| at + 1);
-        &self.text[..start_of_tests.unwrap_or(self.text.len())]
+        let mut marks =
+            self.text.match_indices("\n#[cfg(test)]\n").map(|(at, mark)| (at + 1, at + mark.len()));
+        let start_of_tests = marks.find(|(_, end)| {
+            let item = self.text[*end..].lines().find(|line| !line.starts_with("#[")).unwrap_or_default();
+            item.contains("mod ") && item.ends_with('{')
+        });
+        &self.text[..start_of_tests.map_or(self.text.len(), |(start, _)| start)]
     }
 
     pub(crate) fn is_rust(&self) -> bool {
@@ -156,6 +161,18 @@ mod tests {
         if let Err(error) = run() {
             panic!("{error:#}");
         }
+    }
+
+    #[test]
+    fn what_stands_before_the_tests_is_the_product() {
+        let check = |text: &str, expected: &str| assert_eq!(source("a/src/b.rs", text).product(), expected);
+        check("a\n#[cfg(test)]\nmod tests {\n", "a\n");
+        check("a\n#[cfg(test)]\n#[expect(x, reason = \"y\")]\npub(crate) mod tests {\n", "a\n");
+        check(
+            "a\n#[cfg(test)]\nmod sample;\nb\n#[cfg(test)]\nmod tests {\n",
+            "a\n#[cfg(test)]\nmod sample;\nb\n",
+        );
+        check("a\n#[cfg(test)]\nfn double() {}\nb\n", "a\n#[cfg(test)]\nfn double() {}\nb\n");
     }
 
     #[test]

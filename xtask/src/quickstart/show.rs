@@ -92,7 +92,7 @@ pub(super) fn welcome(running: &Running, took: Duration) -> Result<()> {
         println!(
             "\nIt is flagged `unknown`: no purchase record vouches for it. {list} would;\nwithout --apply it is only tried:\n"
         );
-        println!("  muster import {} --apply", quoted(&list));
+        println!("  muster import {} --source purchase --apply", quoted(&list));
     }
     Ok(())
 }

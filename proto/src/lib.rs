@@ -7,6 +7,7 @@ pub mod limits;
 
 pub mod convert;
 pub mod json;
+pub mod prescan;
 
 /// The wire: what agents, tools and operators say.
 #[expect(

@@ -179,6 +179,11 @@ fn stage(device: &Device) -> Stage {
     }
 }
 
+/// Whether the record says that the device is gone for good: disposed, sold, returned or about to be.
+pub fn is_retired(device: &Device) -> bool {
+    stage(device) == Stage::Retired
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -36,6 +36,8 @@ pub struct Fleet {
     merged: HashMap<u32, Vec<DeviceId>>,
     free: Vec<u32>,
     live: RoaringBitmap,
+    /// By row: the version of the record and that of its software, since writers may come in any order.
+    versions: Vec<(u64, u64)>,
     columns: Vec<Column>,
     catalogue: Catalogue,
 }
@@ -49,6 +51,7 @@ impl Default for Fleet {
             merged: HashMap::new(),
             free: Vec::new(),
             live: RoaringBitmap::new(),
+            versions: Vec::new(),
             columns: schema::device_columns(),
             catalogue: Catalogue::new(),
         }
@@ -62,13 +65,33 @@ impl Fleet {
     }
 
     /// Adds a device or replaces what is known of it, presence excepted. `software` is all that it has now, in any
-    /// order. A device that was merged into another is taken out; the other one's aliases find it.
+    /// order. A device that was merged into another is taken out; the other one's aliases find it. What is older than
+    /// what is here changes nothing.
     pub fn upsert(&mut self, device: &Device, software: &[CatalogueId]) {
+        let Some(row) = self.set(device) else { return };
+        let version = &mut self.versions[row as usize].1;
+        if device.version >= *version {
+            *version = device.version;
+            self.catalogue.install(row, software.iter().map(|id| id.number()));
+        }
+    }
+
+    /// The same for a device whose software is what it was.
+    pub fn update(&mut self, device: &Device) {
+        self.set(device);
+    }
+
+    fn set(&mut self, device: &Device) -> Option<u32> {
         if device.merged_into.is_some() {
             self.remove(device.id);
-            return;
+            return None;
         }
         let row = self.row_for(device.id);
+        let version = &mut self.versions[row as usize].0;
+        if device.version < *version {
+            return Some(row);
+        }
+        *version = device.version;
         for (column, field) in self.columns.iter_mut().zip(Field::ALL) {
             column.set(row, device.value(*field));
         }
@@ -80,7 +103,7 @@ impl Fleet {
         let count = u64::from(device.software_count);
         self.columns[schema::SOFTWARE_COUNT].set(row, Some(&Fact::Number(count)));
         self.set_aliases(row, &device.aliases);
-        self.catalogue.install(row, software.iter().map(|id| id.number()));
+        Some(row)
     }
 
     fn set_aliases(&mut self, row: u32, aliases: &[DeviceId]) {
@@ -102,10 +125,12 @@ impl Fleet {
         let row = match self.free.pop() {
             Some(row) => {
                 self.ids[row as usize] = id;
+                self.versions[row as usize] = (0, 0);
                 row
             }
             None => {
                 self.ids.push(id);
+                self.versions.push((0, 0));
                 (self.ids.len() - 1) as u32
             }
         };

@@ -1,1 +1,3 @@
 //! Sessions with agents: envelopes in, acknowledgements out.
+
+pub mod decode;

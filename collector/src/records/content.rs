@@ -3,6 +3,7 @@
 //! Knows nothing of what the items mean. The pairs of key digest and item digest are kept or can be looked up, so that
 //! no item is ever encoded again.
 
+use bytes::Bytes;
 use muster_common::delta::{ItemDigest, KeyDigest, Manifest};
 use muster_proto::store::v1 as stored;
 
@@ -16,10 +17,10 @@ pub struct RawItem {
     pub key: KeyDigest,
     /// Of body and installation.
     pub digest: ItemDigest,
-    /// An encoded `muster.v1.Item` without its installation.
-    pub body: Vec<u8>,
+    /// An encoded `muster.v1.Item` without its installation: a part of the message that it came in.
+    pub body: Bytes,
     /// An encoded `muster.v1.Installation`, or empty.
-    pub installation: Vec<u8>,
+    pub installation: Bytes,
 }
 
 /// A software row: a title of the catalogue, and what differs here.
@@ -39,7 +40,7 @@ pub struct OwnRow {
     /// Of body and installation.
     pub digest: ItemDigest,
     /// An encoded `muster.v1.Installation`.
-    pub installation: Vec<u8>,
+    pub installation: Bytes,
 }
 
 /// A section's content.
@@ -96,7 +97,7 @@ impl Record for Content {
                             place,
                             key_digest: own.key.as_bytes().to_vec(),
                             item_digest: own.digest.as_bytes().to_vec(),
-                            installation: own.installation.clone(),
+                            installation: own.installation.to_vec(),
                         });
                     }
                 }
@@ -106,8 +107,8 @@ impl Record for Content {
                     .iter()
                     .map(|item| stored::StoredItem {
                         key_digest: item.key.as_bytes().to_vec(),
-                        body: item.body.clone(),
-                        installation: item.installation.clone(),
+                        body: item.body.to_vec(),
+                        installation: item.installation.to_vec(),
                     })
                     .collect();
             }
@@ -134,7 +135,7 @@ impl Record for Content {
             let row = rows
                 .get_mut(place as usize)
                 .ok_or_else(|| Malformed(format!("there is no software row {place}")))?;
-            row.own = Some(OwnRow { key, digest, installation });
+            row.own = Some(OwnRow { key, digest, installation: installation.into() });
         }
         Ok(Self::Software(rows))
     }
@@ -144,7 +145,12 @@ fn item_from_stored(stored: stored::StoredItem) -> Result<RawItem, Malformed> {
     let stored::StoredItem { key_digest, body, installation } = stored;
     let key = KeyDigest::from_slice(&key_digest)
         .ok_or_else(|| Malformed("a key digest has a wrong length".to_owned()))?;
-    Ok(RawItem { key, digest: ItemDigest::of(&body, &installation), body, installation })
+    Ok(RawItem {
+        key,
+        digest: ItemDigest::of(&body, &installation),
+        body: body.into(),
+        installation: installation.into(),
+    })
 }
 
 #[cfg(test)]
@@ -158,11 +164,15 @@ mod tests {
     #[test]
     fn contents_come_back_from_their_form_at_rest() {
         let key = KeyDigest::of("package\0deb\0debian\0openssl");
-        let own = OwnRow { key, digest: ItemDigest::of(b"body", b"held"), installation: b"held".to_vec() };
+        let own = OwnRow {
+            key,
+            digest: ItemDigest::of(b"body", b"held"),
+            installation: Bytes::from_static(b"held"),
+        };
         let row = |number, own| SoftwareRow { title: CatalogueId::from_number(number), own };
         check(&Content::Software(vec![row(3, None), row(3, Some(own)), row(70_000, None)]));
         check(&Content::Software(Vec::new()));
-        let (body, installation) = (b"body".to_vec(), Vec::new());
+        let (body, installation) = (Bytes::from_static(b"body"), Bytes::new());
         check(&Content::Items(vec![RawItem { key, digest: ItemDigest::of(&body, &[]), body, installation }]));
     }
 

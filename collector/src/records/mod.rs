@@ -13,6 +13,7 @@ use std::sync::Arc;
 use muster_proto::store::v1 as stored;
 use prost::Message;
 
+pub(crate) use device::{claim_to_stored, flag_to_stored};
 pub use subject::{SectionHead, Subject};
 
 use crate::store::{Commit, CommitError, Key, Position, Revision, Store, StoreError, Write};

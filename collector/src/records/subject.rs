@@ -56,6 +56,8 @@ pub struct Subject {
     pub in_conflict: bool,
     /// When decisive hardware last changed while the machine stayed the same.
     pub hardware_changed: Option<Timestamp>,
+    /// Its agent has since reported from other hardware.
+    pub superseded: bool,
 }
 
 /// What is known of a section without reading it.
@@ -106,6 +108,7 @@ impl Record for Subject {
             explanation: self.explanation.clone(),
             in_conflict: self.in_conflict,
             hardware_changed_ms: self.hardware_changed.map_or(0, Timestamp::as_millis),
+            superseded: self.superseded,
         }
     }
 
@@ -136,6 +139,7 @@ impl Record for Subject {
             in_conflict: stored.in_conflict,
             hardware_changed: (stored.hardware_changed_ms > 0)
                 .then(|| Timestamp::from_millis(stored.hardware_changed_ms)),
+            superseded: stored.superseded,
         })
     }
 }

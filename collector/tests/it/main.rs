@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
 mod index;
+mod pipeline;
 mod store_conformance;
 mod store_embedded;
 mod trust;

@@ -268,6 +268,9 @@ pub struct Subject {
     /// Decisive hardware changed while the machine stayed the same.
     #[prost(int64, tag = "16")]
     pub hardware_changed_ms: i64,
+    /// Its agent has since reported from other hardware.
+    #[prost(bool, tag = "17")]
+    pub superseded: bool,
 }
 impl ::prost::Name for Subject {
     const NAME: &'static str = "Subject";

@@ -1,0 +1,133 @@
+//! What the flags' rules need to see of a device, gathered around it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_common::{
+    device::{Device, Field},
+    flag::Flag,
+    id::DeviceId,
+    source::{Source, SubjectKey},
+    time::Timestamp,
+};
+use muster_proto::store::v1 as stored;
+
+use super::{ObserveError, Pipeline, attach::evidence_of};
+use crate::{
+    flags::{self, AgentExpectation, DeviceView},
+    identity::{Identifier, IdentifierKind},
+    records::{self, Read, Subject, key},
+    store::{Key, Write},
+};
+
+/// Clones that a finding names; further ones are counted.
+const CLONE_PEERS: usize = 8;
+
+/// What rules can't see in the device itself.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Surroundings {
+    /// How many devices claim each of its identifiers.
+    pub(super) counts: Vec<(Identifier, u32)>,
+    /// Other devices from which the same agent's identity reports.
+    pub(super) clones: BTreeSet<DeviceId>,
+}
+
+impl Pipeline {
+    /// Gathers what rules need around a device; `writes` are the rows that the commit at hand is about to change.
+    pub(super) async fn surroundings(
+        &self,
+        device: DeviceId,
+        subjects: &[Subject],
+        writes: &[Write],
+    ) -> Result<Surroundings, ObserveError> {
+        let identifiers: BTreeSet<Identifier> =
+            subjects.iter().flat_map(|subject| evidence_of(subject).identifiers()).collect();
+        let mut rows: BTreeMap<Key, (Identifier, Option<stored::IdentifierClaims>)> = BTreeMap::new();
+        let mut unread = Vec::new();
+        for identifier in identifiers {
+            let Ok(key) = key::identifier(identifier.kind.name(), &identifier.value) else { continue };
+            let pending = writes.iter().find(|write| write.key == key).and_then(|write| write.value.as_ref());
+            match pending {
+                Some(bytes) => {
+                    let row = records::decode(&key, bytes)?;
+                    rows.insert(key, (identifier, Some(row)));
+                }
+                None => {
+                    unread.push(key.clone());
+                    rows.insert(key, (identifier, None));
+                }
+            }
+        }
+        for read in self.records.get_all::<stored::IdentifierClaims>(unread).await? {
+            if let Some((_, row)) = rows.get_mut(&read.key) {
+                *row = read.record;
+            }
+        }
+        let mut surroundings = Surroundings::default();
+        for (identifier, row) in rows.into_values() {
+            let row = row.unwrap_or_default();
+            if identifier.kind == IdentifierKind::Agent && row.subjects.len() > 1 {
+                surroundings.clones.extend(self.clones(device, subjects, row.subjects).await?);
+            }
+            surroundings.counts.push((identifier, row.device_count));
+        }
+        Ok(surroundings)
+    }
+
+    /// Devices from which the same agent reports, but for those that it has left.
+    async fn clones(
+        &self,
+        device: DeviceId,
+        own: &[Subject],
+        listed: Vec<String>,
+    ) -> Result<Vec<DeviceId>, ObserveError> {
+        let keys = listed
+            .into_iter()
+            .map(SubjectKey::stored)
+            .filter(|key| !own.iter().any(|subject| subject.key == *key))
+            .map(|key| key::subject(&key))
+            .collect();
+        let others: Vec<Read<Subject>> = self.records.get_all(keys).await?;
+        Ok(others
+            .into_iter()
+            .filter_map(|read| read.record)
+            .filter(|subject| !subject.superseded && subject.device != device)
+            .filter(|subject| matches!(subject.source, Source::Agent(_)))
+            .map(|subject| subject.device)
+            .collect())
+    }
+
+    /// What is wrong with a device, and when time alone may change that.
+    pub(super) fn judge(
+        &self,
+        device: &Device,
+        subjects: &[Subject],
+        surroundings: &Surroundings,
+        now: Timestamp,
+    ) -> (Vec<Flag>, Option<Timestamp>) {
+        let seen = self.presence.of(device.id);
+        let is_agent = |subject: &&Subject| matches!(subject.source, Source::Agent(_));
+        let reported = subjects.iter().filter(is_agent).map(|subject| subject.last).max();
+        let clone_peers: Vec<DeviceId> = surroundings.clones.iter().take(CLONE_PEERS).copied().collect();
+        let claims: Vec<(IdentifierKind, u32)> =
+            surroundings.counts.iter().map(|(identifier, count)| (identifier.kind, *count)).collect();
+        let view = DeviceView {
+            device,
+            agent_seen: reported.max(seen.map(|seen| seen.last)),
+            connected: seen.is_some_and(|seen| seen.connected),
+            // Imports are purchase records so far, and a purchase record sees nothing.
+            others_seen: None,
+            vouched: subjects.iter().any(|subject| subject.vouches),
+            open_reviews: u32::try_from(subjects.iter().filter(|subject| subject.in_conflict).count())
+                .unwrap_or(u32::MAX),
+            claims: &claims,
+            clone_peers: &clone_peers,
+            clone_peer_count: u32::try_from(surroundings.clones.len()).unwrap_or(u32::MAX),
+            hardware_changed: subjects.iter().filter_map(|subject| subject.hardware_changed).max(),
+            agent: AgentExpectation::of_class(device.text(Field::Class)),
+            collector_downtime: self.downtime.since(seen.map(|seen| seen.last), now),
+            now,
+        };
+        let charter = self.charter.load();
+        (flags::evaluate(&view, &charter, &device.flags), flags::next_change(&view, &charter))
+    }
+}

@@ -1,0 +1,176 @@
+//! What any source says of one endpoint at one time: the pipeline's only input.
+
+use std::collections::BTreeMap;
+
+use muster_common::{
+    delta::{KeyDigest, SectionDigest},
+    device::{Field, Value},
+    id::{AgentId, DeviceId},
+    inventory::{Item, SectionName, SectionStatus, SourceError},
+    source::{ImportName, Source, SubjectKey},
+    time::Timestamp,
+};
+
+use crate::{
+    identity::Evidence,
+    records::{Subject, content::RawItem},
+    store::{Key, Revision, Write},
+};
+
+/// What one source says.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The subject that it is kept as: [`Speaker::subject`] of the speaker's first words.
+    pub subject: SubjectKey,
+    /// Who speaks of which endpoint.
+    pub speaker: Speaker,
+    /// When it came in, by the collector's clock.
+    pub observed: Timestamp,
+    /// The sections that it reports.
+    pub sections: Vec<SectionUpdate>,
+    /// The spool that it came from and its sequence there; `None` for what is no agent's report.
+    pub sequence: Option<SpoolSequence>,
+}
+
+/// Who speaks, and what tells which endpoint is meant.
+#[derive(Debug, Clone)]
+pub enum Speaker {
+    /// An agent, known by its certificate.
+    Agent {
+        /// Which agent.
+        agent: AgentId,
+        /// Its version.
+        version: String,
+        /// The items of its hardware, storage, network and os sections, in its first words of a session; later
+        /// observations leave it empty, for their sections say what changed.
+        evidence: Vec<Item>,
+    },
+    /// A row of an import.
+    Row {
+        /// The import.
+        import: ImportName,
+        /// What makes it the same row when the file is imported again.
+        row_key: String,
+        /// What it claims.
+        fields: BTreeMap<Field, Value>,
+        /// Whether it is an authoritative record, such as a purchase.
+        vouches: bool,
+    },
+}
+
+impl Observation {
+    /// A speaker's first words: which endpoint it means, and nothing more.
+    pub fn first(speaker: Speaker, observed: Timestamp) -> Self {
+        let subject = speaker.subject(&speaker.evidence());
+        Self { subject, speaker, observed, sections: Vec::new(), sequence: None }
+    }
+}
+
+impl Speaker {
+    /// The source of its claims.
+    pub fn source(&self) -> Source {
+        match self {
+            Self::Agent { agent, .. } => Source::Agent(*agent),
+            Self::Row { import, .. } => Source::Import(import.clone()),
+        }
+    }
+
+    /// What it says about which machine it means.
+    pub fn evidence(&self) -> Evidence {
+        match self {
+            Self::Agent { agent, evidence, .. } => Evidence::from_items(evidence, Some(*agent)),
+            Self::Row { import, fields, .. } => Evidence::from_fields(import.clone(), fields),
+        }
+    }
+
+    /// The subject: for an agent it follows the hardware, so that clones of one image are different subjects.
+    pub fn subject(&self, evidence: &Evidence) -> SubjectKey {
+        match self {
+            Self::Agent { agent, .. } => SubjectKey::agent(*agent, &evidence.fingerprint()),
+            Self::Row { import, row_key, .. } => SubjectKey::import(import, row_key),
+        }
+    }
+}
+
+/// A place in an agent's spool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpoolSequence {
+    /// Which spool.
+    pub epoch: Vec<u8>,
+    /// Counts from 1.
+    pub sequence: u64,
+}
+
+/// A section in full, or what changed in it.
+#[derive(Debug, Clone)]
+pub struct SectionUpdate {
+    /// Which section.
+    pub name: SectionName,
+    /// How far the source could read it.
+    pub status: SectionStatus,
+    /// What the difference is against; `None` when the items are the whole section.
+    pub base: Option<SectionDigest>,
+    /// The digest of the section after this update.
+    pub result: SectionDigest,
+    /// Items that are new or changed.
+    pub upserts: Vec<RawItem>,
+    /// Keys that are gone.
+    pub removed: Vec<KeyDigest>,
+    /// What could not be read.
+    pub errors: Vec<SourceError>,
+}
+
+/// What is written in the same commit, once the device is known; asked again when the commit is decided again.
+pub type Companion<'a> = &'a (dyn Fn(DeviceId) -> CompanionWrites + Send + Sync);
+
+/// Writes that come with an observation, such as the use of a token.
+#[derive(Debug, Clone, Default)]
+pub struct CompanionWrites {
+    /// What they were decided on.
+    pub expected: Vec<(Key, Revision)>,
+    /// The writes.
+    pub writes: Vec<Write>,
+    /// The audit entry.
+    pub audit: Option<Vec<u8>>,
+}
+
+/// What became of an observation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// The device that it is about.
+    pub device: DeviceId,
+    /// The subject that it is kept as.
+    pub subject: SubjectKey,
+    /// How it came to that device.
+    pub attachment: Attachment,
+    /// Whether anything was written.
+    pub changed: bool,
+    /// Sections that the source must send in full.
+    pub wanted: Vec<SectionName>,
+}
+
+/// How a subject came to its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// It was attached already.
+    Known,
+    /// Its evidence matched a device.
+    Matched,
+    /// It is a device that nobody knew.
+    New,
+    /// It could not be decided: it has a device of its own until an operator decides.
+    Conflict,
+}
+
+impl Outcome {
+    /// Of an observation that changed nothing.
+    pub(super) fn unchanged(subject: &Subject) -> Self {
+        Self {
+            device: subject.device,
+            subject: subject.key.clone(),
+            attachment: Attachment::Known,
+            changed: false,
+            wanted: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,454 @@
+//! One observation, decided and committed once: what it finds, what it leads to, and one atomic commit of it.
+//!
+//! Nothing here waits for another observation: when somebody was faster the commit says so, and the pipeline decides
+//! the same observation again on what is there then.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use muster_common::{
+    device::Device,
+    id::DeviceId,
+    inventory::{Item, ItemKind, SectionName, SectionStatus},
+};
+use muster_proto::{convert::item_to_wire, limits, store::v1 as stored};
+use prost::Message;
+
+use super::{
+    Attachment, Companion, CompanionWrites, Observation, ObserveError, Outcome, Pipeline, Speaker,
+    attach::{Attached, Rows, evidence_of, items_of},
+    catalogue::NewTitle,
+    refold::{Refold, Refolded},
+    section::{self, Applied, Present},
+};
+use crate::{
+    merge,
+    records::{Read, Subject, content::Content, key, put},
+    store::{CatalogueId, Commit, CommitError, Key, Revision, Write},
+};
+
+/// Identifiers that a subject keeps, the new ones first.
+const IDENTIFIERS_PER_SUBJECT: usize = 128;
+
+/// What became of one try.
+pub(super) enum Tried {
+    /// It is done.
+    Done(Outcome),
+    /// Somebody was faster: decide again.
+    Again,
+}
+
+/// Sections carried out on a subject, not yet written.
+#[derive(Default)]
+struct SectionWork {
+    changed: bool,
+    wanted: Vec<SectionName>,
+    writes: Vec<Write>,
+    expected: Vec<(Key, Revision)>,
+    added: Vec<CatalogueId>,
+    removed: Vec<CatalogueId>,
+    software_changed: bool,
+    new_titles: Vec<NewTitle>,
+    /// Items of the sections that tell which device it is, where they changed.
+    evidence: BTreeMap<SectionName, Vec<Item>>,
+}
+
+impl Pipeline {
+    pub(super) async fn try_observe(
+        &self,
+        observation: &Observation,
+        companion: Option<Companion<'_>>,
+    ) -> Result<Tried, ObserveError> {
+        let read: Read<Subject> = self.records.get(key::subject(&observation.subject)).await?;
+        if let Some(subject) = &read.record
+            && companion.is_none()
+            && is_replay(subject, observation)
+        {
+            return Ok(Tried::Done(Outcome::unchanged(subject)));
+        }
+        let mut expected = vec![read.expectation()];
+        let before = read.record.clone();
+        let mut subject = before.clone().unwrap_or_else(|| new_subject(observation));
+        let mut work = self.sections(&mut subject, observation).await?;
+        let identity_changed = take_speaker(&mut subject, observation, &work.evidence)?;
+        subject.last = observation.observed;
+
+        let mut decided = None;
+        let mut rows = Rows::default();
+        if identity_changed || before.is_none() {
+            let evidence = evidence_of(&subject);
+            let identifiers = evidence.identifiers();
+            if before.is_none() {
+                let mut attached = self.attach(&subject, &evidence).await?;
+                subject.device = attached.device;
+                subject.explanation = attached.explanation.clone();
+                subject.in_conflict = attached.attachment == Attachment::Conflict;
+                subject.hardware_changed = attached.hardware_changed.then_some(observation.observed);
+                rows = std::mem::take(&mut attached.rows);
+                decided = Some(attached);
+            } else {
+                rows = self.claim_more(&subject, &identifiers).await?;
+            }
+            remember_identifiers(&mut subject, &identifiers);
+        }
+        // An agent that had gone elsewhere and is back here is two: a clone.
+        let returned = std::mem::take(&mut subject.superseded);
+        let changed = before.as_ref().is_none_or(|before| !same_word(before, &subject));
+        if !changed && !work.changed && !returned && companion.is_none() {
+            let mut outcome = Outcome::unchanged(&subject);
+            outcome.wanted = work.wanted;
+            return Ok(Tried::Done(outcome));
+        }
+
+        let mut writes = vec![put(key::subject(&subject.key), &subject)];
+        writes.append(&mut work.writes);
+        expected.append(&mut work.expected);
+        writes.append(&mut rows.writes);
+        expected.append(&mut rows.expected);
+        let refolded = self
+            .refold_all(
+                observation,
+                &subject,
+                decided.as_ref(),
+                &rows.crowded,
+                &mut work,
+                &mut expected,
+                &mut writes,
+            )
+            .await?;
+        let companions =
+            companion.map_or_else(CompanionWrites::default, |companion| companion(subject.device));
+        writes.extend(companions.writes);
+        expected.extend(companions.expected);
+
+        let commit = Commit {
+            kind: kind_of(observation).to_owned(),
+            time: observation.observed,
+            actor: observation.speaker.source().to_string(),
+            expected,
+            writes,
+            audit: companions.audit,
+        };
+        match self.records.commit(commit).await {
+            Ok(_) => {}
+            Err(CommitError::Conflict { .. }) => return Ok(Tried::Again),
+            Err(error) => return Err(error.into()),
+        }
+        self.publish(&refolded, subject.device, &work.new_titles, work.software_changed).await?;
+        Ok(Tried::Done(Outcome {
+            device: subject.device,
+            subject: subject.key,
+            attachment: decided.map_or(Attachment::Known, |decided| decided.attachment),
+            changed: true,
+            wanted: work.wanted,
+        }))
+    }
+
+    /// Carries out the observation's sections on the subject.
+    async fn sections(
+        &self,
+        subject: &mut Subject,
+        observation: &Observation,
+    ) -> Result<SectionWork, ObserveError> {
+        let mut work = SectionWork::default();
+        for update in &observation.sections {
+            let content_key = key::content(&subject.key, &update.name)
+                .map_err(|_| ObserveError::Section { section: update.name.clone() })?;
+            let head = subject.sections.get(&update.name).cloned();
+            let is_software = update.name.is_software();
+            let stored: Option<Read<Content>> = match &head {
+                Some(_) if is_software || section::needs_content(update) => {
+                    Some(self.records.get(content_key.clone()).await?)
+                }
+                Some(_) | None => None,
+            };
+            let content = stored.as_ref().and_then(|read| read.record.clone());
+            let before = section::titles_of(content.as_ref());
+            let (titles, mut new_titles) = if is_software {
+                self.catalogue.titles(self.records.store().as_ref(), &update.upserts).await?
+            } else {
+                (Vec::new(), Vec::new())
+            };
+            work.new_titles.append(&mut new_titles);
+            let present = head.map(|head| Present { head, content });
+            let applied = {
+                let catalogue = self.catalogue.view();
+                section::apply(
+                    present.as_ref(),
+                    update,
+                    &titles,
+                    |id| catalogue.pair(id),
+                    observation.observed,
+                )
+            };
+            match applied {
+                Applied::Unchanged => {}
+                Applied::Wanted => work.wanted.push(update.name.clone()),
+                Applied::Broken => return Err(ObserveError::Digest { section: update.name.clone() }),
+                Applied::Changed(head, content) => {
+                    work.changed = true;
+                    subject.sections.insert(update.name.clone(), head);
+                    let Some(content) = content else { continue };
+                    if is_software {
+                        let (added, removed) =
+                            section::titles_changed(&before, &section::titles_of(Some(&content)));
+                        work.software_changed |= !(added.is_empty() && removed.is_empty());
+                        work.added.extend(added);
+                        work.removed.extend(removed);
+                    } else if section::is_evidence(&update.name) {
+                        work.evidence.insert(update.name.clone(), items_in(&content)?);
+                    }
+                    if let Some(read) = stored {
+                        work.expected.push(read.expectation());
+                    }
+                    work.writes.push(put(content_key, &content));
+                }
+            }
+        }
+        if subject.sections.len() > limits::SECTIONS {
+            return Err(ObserveError::TooManySections);
+        }
+        Ok(work)
+    }
+
+    /// Folds the subject's device, and every other device whose flags depend on what was decided.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one commit, gathered by its only caller")]
+    async fn refold_all(
+        &self,
+        observation: &Observation,
+        subject: &Subject,
+        decided: Option<&Attached>,
+        crowded: &BTreeSet<DeviceId>,
+        work: &mut SectionWork,
+        expected: &mut Vec<(Key, Revision)>,
+        writes: &mut Vec<Write>,
+    ) -> Result<Vec<Refolded>, ObserveError> {
+        let actor = observation.speaker.source().to_string();
+        // Subjects of the same agent elsewhere: clones when they are there at the same time, else left behind.
+        let mut altered: BTreeMap<DeviceId, Vec<Subject>> = BTreeMap::new();
+        for read in decided.map_or(&[][..], |decided| &decided.elsewhere) {
+            let Some(other) = &read.record else { continue };
+            if self.presence.is_connected(&other.key) {
+                altered.entry(other.device).or_default();
+            } else if !other.superseded {
+                let other = Subject { superseded: true, ..other.clone() };
+                expected.push(read.expectation());
+                writes.push(put(read.key.clone(), &other));
+                altered.entry(other.device).or_default().push(other);
+            }
+        }
+        for id in crowded {
+            altered.entry(*id).or_default();
+        }
+        let mine = altered.remove(&subject.device).unwrap_or_default();
+        let mut refolded = Vec::with_capacity(1 + altered.len());
+        let (added, removed) = (std::mem::take(&mut work.added), std::mem::take(&mut work.removed));
+
+        let read: Read<Device> = self.records.get(key::device(subject.device)).await?;
+        let mut subjects = match &read.record {
+            Some(device) => self.subjects_of(device).await?,
+            None => Vec::new(),
+        };
+        replace(&mut subjects, mine);
+        replace(&mut subjects, vec![subject.clone()]);
+        let surroundings = self.surroundings(subject.device, &subjects, writes).await?;
+        expected.push(read.expectation());
+        let own = self.refold(Refold {
+            id: subject.device,
+            before: read.record.as_ref(),
+            subjects: &subjects,
+            explanation: decided.map_or("", |decided| &decided.explanation),
+            actor: &actor,
+            now: observation.observed,
+            software: (added, removed),
+            surroundings,
+        });
+        writes.extend(own.writes.iter().cloned());
+        refolded.push(own);
+
+        for (id, changed) in altered {
+            let read: Read<Device> = self.records.get(key::device(id)).await?;
+            let Some(device) = &read.record else { continue };
+            let mut subjects = self.subjects_of(device).await?;
+            replace(&mut subjects, changed);
+            let surroundings = self.surroundings(id, &subjects, writes).await?;
+            let other = self.refold(Refold {
+                id,
+                before: Some(device),
+                subjects: &subjects,
+                explanation: "",
+                actor: &actor,
+                now: observation.observed,
+                software: (Vec::new(), Vec::new()),
+                surroundings,
+            });
+            expected.push(read.expectation());
+            writes.extend(other.writes.iter().cloned());
+            refolded.push(other);
+        }
+        if let Some(decided) = decided
+            && decided.attachment == Attachment::Conflict
+        {
+            let review = stored::Review {
+                subject: subject.key.as_str().to_owned(),
+                candidates: decided.candidates.iter().map(|id| id.as_bytes().to_vec()).collect(),
+                explanation: decided.explanation.clone(),
+                time_ms: observation.observed.as_millis(),
+            };
+            writes.push(put(key::review(&subject.key), &review));
+        }
+        Ok(refolded)
+    }
+}
+
+fn kind_of(observation: &Observation) -> &'static str {
+    match &observation.speaker {
+        Speaker::Agent { .. } => "report",
+        Speaker::Row { .. } => "import",
+    }
+}
+
+fn is_replay(subject: &Subject, observation: &Observation) -> bool {
+    observation.sequence.as_ref().is_some_and(|sequence| {
+        sequence.epoch == subject.spool_epoch && sequence.sequence <= subject.durable_sequence
+    })
+}
+
+fn new_subject(observation: &Observation) -> Subject {
+    let Observation { subject, speaker, observed, .. } = observation;
+    Subject {
+        key: subject.clone(),
+        source: speaker.source(),
+        device: DeviceId::from_bytes([0; 16]),
+        agent_version: String::new(),
+        first: *observed,
+        last: *observed,
+        fields: BTreeMap::new(),
+        sections: BTreeMap::new(),
+        evidence: Vec::new(),
+        identifiers: Vec::new(),
+        vouches: false,
+        spool_epoch: Vec::new(),
+        durable_sequence: 0,
+        explanation: String::new(),
+        in_conflict: false,
+        hardware_changed: None,
+        superseded: false,
+    }
+}
+
+/// Takes over what the speaker says besides its sections; whether what tells which device it is has changed.
+fn take_speaker(
+    subject: &mut Subject,
+    observation: &Observation,
+    changed_sections: &BTreeMap<SectionName, Vec<Item>>,
+) -> Result<bool, ObserveError> {
+    if let Some(sequence) = &observation.sequence {
+        subject.spool_epoch.clone_from(&sequence.epoch);
+        subject.durable_sequence = sequence.sequence;
+    }
+    match &observation.speaker {
+        Speaker::Agent { agent: _, version, evidence } => {
+            subject.agent_version.clone_from(version);
+            if evidence.is_empty() && changed_sections.is_empty() {
+                return Ok(false);
+            }
+            let mut items = if evidence.is_empty() { items_of(subject) } else { evidence.clone() };
+            for (name, changed) in changed_sections {
+                items.retain(|item| section_of(&item.kind) != Some(name.as_str()));
+                items.extend(changed.iter().cloned());
+            }
+            if items.len() > limits::EVIDENCE_ITEMS {
+                return Err(ObserveError::TooMuchEvidence);
+            }
+            let encoded: Vec<Vec<u8>> = items.iter().map(|item| item_to_wire(item).encode_to_vec()).collect();
+            if encoded == subject.evidence {
+                return Ok(false);
+            }
+            let statuses: BTreeMap<SectionName, SectionStatus> =
+                subject.sections.iter().map(|(name, head)| (name.clone(), head.status)).collect();
+            let fields = merge::fields_from_items(&items);
+            subject.fields = merge::update(&subject.fields, fields, &statuses, observation.observed);
+            subject.evidence = encoded;
+            Ok(true)
+        }
+        Speaker::Row { fields, vouches, .. } => {
+            subject.vouches = *vouches;
+            let before = subject.fields.len();
+            let same = fields.len() == before
+                && fields
+                    .iter()
+                    .all(|(field, value)| subject.fields.get(field).is_some_and(|known| known.0 == *value));
+            if same {
+                return Ok(false);
+            }
+            subject.fields =
+                merge::update(&subject.fields, fields.clone(), &BTreeMap::new(), observation.observed)
+                    .into_iter()
+                    .filter(|(field, _)| fields.contains_key(field))
+                    .collect();
+            Ok(true)
+        }
+    }
+}
+
+/// The section that an item of evidence belongs to.
+fn section_of(kind: &ItemKind) -> Option<&'static str> {
+    match kind {
+        ItemKind::System(_)
+        | ItemKind::Baseboard(_)
+        | ItemKind::Chassis(_)
+        | ItemKind::Firmware(_)
+        | ItemKind::Processor(_)
+        | ItemKind::Memory(_)
+        | ItemKind::MemoryModule(_) => Some(SectionName::HARDWARE),
+        ItemKind::Disk(_) => Some(SectionName::STORAGE),
+        ItemKind::NetworkAdapter(_) => Some(SectionName::NETWORK),
+        ItemKind::OperatingSystem(_) => Some(SectionName::OS),
+        ItemKind::Package(_) => None,
+    }
+}
+
+fn items_in(content: &Content) -> Result<Vec<Item>, ObserveError> {
+    let Content::Items(items) = content else { return Ok(Vec::new()) };
+    let mut decoded = Vec::with_capacity(items.len());
+    for item in items {
+        decoded.extend(
+            muster_proto::convert::item_from_body(&item.body, &item.installation)
+                .map_err(ObserveError::unusable)?,
+        );
+    }
+    Ok(decoded)
+}
+
+fn remember_identifiers(subject: &mut Subject, identifiers: &[crate::identity::Identifier]) {
+    let mut all: Vec<(String, String)> = identifiers
+        .iter()
+        .map(|identifier| (identifier.kind.name().to_owned(), identifier.value.clone()))
+        .collect();
+    let former = std::mem::take(&mut subject.identifiers);
+    all.extend(former.into_iter().filter(|known| {
+        !identifiers.iter().any(|identifier| identifier.kind.name() == known.0 && identifier.value == known.1)
+    }));
+    all.truncate(IDENTIFIERS_PER_SUBJECT);
+    subject.identifiers = all;
+}
+
+/// Whether a subject says the same as before; that it said so again is presence, not a fact.
+fn same_word(before: &Subject, after: &Subject) -> bool {
+    let plain = |subject: &Subject| Subject {
+        last: before.last,
+        spool_epoch: Vec::new(),
+        durable_sequence: 0,
+        ..subject.clone()
+    };
+    plain(before) == plain(after)
+}
+
+fn replace(subjects: &mut Vec<Subject>, changed: Vec<Subject>) {
+    for subject in changed {
+        match subjects.iter_mut().find(|known| known.key == subject.key) {
+            Some(known) => *known = subject,
+            None => subjects.push(subject),
+        }
+    }
+}

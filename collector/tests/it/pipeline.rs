@@ -1,0 +1,163 @@
+//! The pipeline over the store in memory: what observations lead to.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use muster_collector::{
+    index::Index,
+    pipeline::{
+        Pipeline,
+        observation::{Attachment, Observation, Outcome, Speaker},
+        presence::Presence,
+    },
+    records::{Read, key},
+    store::{Store, memory::MemoryStore},
+};
+use muster_common::{
+    device::{Device, Field, Value},
+    flag::FlagCode,
+    governance::Charter,
+    id::{AgentId, DeviceId},
+    inventory::{Chassis, Item, ItemKind, System},
+    source::ImportName,
+    time::{Clock, ManualClock, Timestamp},
+};
+
+struct World {
+    store: Arc<MemoryStore>,
+    clock: Arc<ManualClock>,
+    pipeline: Pipeline,
+}
+
+impl World {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at("2026-11-01".parse().unwrap()));
+        let store = Arc::new(MemoryStore::default());
+        let pipeline = pipeline(store.clone(), clock.clone());
+        Self { store, clock, pipeline }
+    }
+
+    async fn agent(&self, agent: AgentId, serial: &str) -> Outcome {
+        let evidence = vec![
+            Item::new(ItemKind::System(System {
+                manufacturer: Some("LENOVO".to_owned()),
+                product_name: Some("20L8S07A14".to_owned()),
+                serial: Some(serial.to_owned()),
+                ..System::default()
+            })),
+            Item::new(ItemKind::Chassis(Chassis { kind: Some(10), ..Chassis::default() })),
+        ];
+        let speaker = Speaker::Agent { agent, version: "0.1.0".to_owned(), evidence };
+        self.pipeline.observe(&Observation::first(speaker, self.clock.now())).await.unwrap()
+    }
+
+    async fn purchase(&self, order: &str, serial: &str) -> Outcome {
+        let fields = BTreeMap::from([
+            (Field::Serial, Value::Text(serial.to_owned())),
+            (Field::Manufacturer, Value::Text("Lenovo".to_owned())),
+            (Field::OrderNumber, Value::Text(order.to_owned())),
+        ]);
+        let speaker = Speaker::Row {
+            import: ImportName::new("purchase").unwrap(),
+            row_key: format!("{order}/{serial}"),
+            fields,
+            vouches: true,
+        };
+        self.pipeline.observe(&Observation::first(speaker, self.clock.now())).await.unwrap()
+    }
+
+    async fn device(&self, id: DeviceId) -> Device {
+        let read: Read<Device> = self.pipeline.records().get(key::device(id)).await.unwrap();
+        read.record.expect("the device is there")
+    }
+
+    async fn codes(&self, id: DeviceId) -> Vec<FlagCode> {
+        self.device(id).await.flags.iter().map(|flag| flag.code).collect()
+    }
+}
+
+fn pipeline(store: Arc<MemoryStore>, clock: Arc<ManualClock>) -> Pipeline {
+    let charter = Arc::new(ArcSwap::from_pointee(Charter::default()));
+    Pipeline::new(store, Arc::new(Index::new()), Arc::new(Presence::default()), charter, clock)
+}
+
+#[tokio::test]
+async fn a_purchase_record_clears_unknown_whichever_comes_first() {
+    for purchase_first in [false, true] {
+        let world = World::new();
+        let agent = AgentId::random();
+        let device = if purchase_first {
+            let bought = world.purchase("PO-1", "PF0ABCDE").await;
+            assert_eq!(bought.attachment, Attachment::New);
+            let seen = world.agent(agent, "PF0ABCDE").await;
+            assert_eq!((seen.attachment, seen.device), (Attachment::Matched, bought.device));
+            seen.device
+        } else {
+            let seen = world.agent(agent, "PF0ABCDE").await;
+            assert!(world.codes(seen.device).await.contains(&FlagCode::Unknown));
+            let bought = world.purchase("PO-1", "pf0abcde").await;
+            assert_eq!((bought.attachment, bought.device), (Attachment::Matched, seen.device));
+            seen.device
+        };
+        assert!(!world.codes(device).await.contains(&FlagCode::Unknown), "purchase first: {purchase_first}");
+        assert_eq!(world.device(device).await.subjects.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn saying_the_same_again_writes_nothing() {
+    let world = World::new();
+    let agent = AgentId::random();
+    let first = world.agent(agent, "PF0ABCDE").await;
+    world.purchase("PO-1", "PF0ABCDE").await;
+    let (position, record) = (world.store.position().await, world.device(first.device).await);
+    world.clock.advance(Duration::from_secs(60));
+    assert!(!world.agent(agent, "PF0ABCDE").await.changed);
+    assert!(!world.purchase("PO-1", "PF0ABCDE").await.changed);
+    assert_eq!(world.store.position().await, position);
+    assert_eq!(world.device(first.device).await, record);
+}
+
+#[tokio::test]
+async fn first_reports_at_once_never_make_two_devices() {
+    let world = Arc::new(World::new());
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let world = world.clone();
+            tokio::spawn(async move { world.agent(AgentId::random(), "PF0ABCDE").await.device })
+        })
+        .collect();
+    let mut devices = Vec::new();
+    for task in tasks {
+        devices.push(task.await.unwrap());
+    }
+    devices.dedup();
+    assert_eq!(devices.len(), 1);
+}
+
+#[tokio::test]
+async fn silence_is_flagged_by_the_clock_and_a_report_clears_it() {
+    let world = World::new();
+    let agent = AgentId::random();
+    let device = world.agent(agent, "PF0ABCDE").await.device;
+    world.clock.advance(Duration::from_secs(29 * 24 * 3600));
+    assert_eq!(world.pipeline.judge_due(10).await.unwrap(), 0);
+    world.clock.advance(Duration::from_secs(2 * 24 * 3600));
+    assert_eq!(world.pipeline.judge_due(10).await.unwrap(), 1);
+    assert!(world.codes(device).await.contains(&FlagCode::Stale));
+    world.agent(agent, "PF0ABCDE").await;
+    assert!(!world.codes(device).await.contains(&FlagCode::Stale));
+}
+
+#[tokio::test]
+async fn a_restart_finds_everything_again() {
+    let world = World::new();
+    let device = world.agent(AgentId::random(), "PF0ABCDE").await.device;
+    world.purchase("PO-1", "PF0ABCDE").await;
+    let again = pipeline(world.store.clone(), world.clock.clone());
+    assert_eq!(again.load().await.unwrap(), 1);
+    assert_eq!(again.presence().of(device), None, "presence is flushed by its own task");
+    let read: Read<Device> = again.records().get(key::device(device)).await.unwrap();
+    assert_eq!(read.record, Some(world.device(device).await));
+    assert!(again.now() > Timestamp::default());
+}

@@ -26,3 +26,5 @@ pub mod query;
 pub mod privacy;
 
 pub mod config;
+
+pub mod testing;

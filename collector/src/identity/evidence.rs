@@ -25,6 +25,9 @@ const MAX_EACH: usize = 64;
 /// Hypervisor names of system containers, which show the host's SMBIOS as if it were theirs.
 const SYSTEM_CONTAINERS: &[&str] = &["lxc", "lxc-libvirt", "systemd-nspawn", "openvz", "incus"];
 
+/// Form factors, by DSP0134 table 76, of memory that is part of the board.
+const SOLDERED: &[&str] = &["row of chips", "chip", "die"];
+
 /// Who speaks.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub enum Origin {
@@ -64,7 +67,7 @@ pub struct Evidence {
     pub machine_id: Option<String>,
     /// Asset tag within its scheme: `scheme/tag`.
     pub asset_tag: Option<String>,
-    /// Serial numbers of memory modules: witnesses.
+    /// Serial numbers of memory modules that can be taken out: witnesses.
     pub memory_serials: BTreeSet<String>,
     /// Serial numbers of built-in disks: witnesses.
     pub disk_serials: BTreeSet<String>,
@@ -146,8 +149,11 @@ impl Evidence {
                     enclosures.extend(serial.map(|serial| (chassis.handle, serial)));
                 }
                 ItemKind::MemoryModule(module) => {
+                    // What is soldered goes with the board, and so is no witness beside it.
+                    let form = module.form_factor.as_deref().unwrap_or_default().to_lowercase();
+                    let is_soldered = SOLDERED.contains(&form.as_str());
                     let serial = module.serial.as_deref().and_then(normalise::serial);
-                    evidence.memory_serials.extend(serial);
+                    evidence.memory_serials.extend(serial.filter(|_| !is_soldered));
                 }
                 ItemKind::Disk(disk) => {
                     let is_built_in =

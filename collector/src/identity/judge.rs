@@ -237,21 +237,23 @@ fn by_witnesses(evidence: &Evidence, known: &CandidateSubject, comparison: &Comp
     // A virtual machine's model is that of its hypervisor, and so no witness.
     let model = if comparison.is_virtual { Overlap::Unknown } else { equal(&evidence.model, &known.model) };
     let unchanged = [chassis, memory, model].iter().filter(|it| **it == Overlap::Unchanged).count();
-    let numbered = [chassis, memory];
     if unchanged >= 2 && !comparison.other_maker {
         return same(Rank::Agent);
     }
-    if unchanged == 0 && memory != Overlap::Partly {
-        return Verdict::Other { why: "nothing but the agent is the same: its disk was moved or copied" };
-    }
-    // The same model is no surprise in a fleet: it is outvoted by parts whose numbers all changed.
-    let only_model = model == Overlap::Unchanged && unchanged == 1;
-    if only_model && numbered.contains(&Overlap::Changed) && memory != Overlap::Partly {
-        return Verdict::Other { why: "only the model is the same: the disk was moved or copied" };
-    }
-    // Neither a new board nor a moved disk changes the disk: this is a copy.
-    if only_model && overlap(&evidence.disk_serials, &known.disk_serials) == Overlap::Changed {
+    // Neither a new board nor a moved disk changes the disk's own number: this is a copy.
+    let disks = overlap(&evidence.disk_serials, &known.disk_serials);
+    if disks == Overlap::Changed && unchanged < 2 {
         return Verdict::Other { why: "the agent was copied to another disk in another machine" };
+    }
+    // The same model is no surprise in a fleet, so it is outvoted by modules that were all exchanged. The enclosure's
+    // number can't outvote it: it is often written into the main board, and goes with it.
+    let only_model = model == Overlap::Unchanged && unchanged == 1;
+    if only_model && memory == Overlap::Changed {
+        return Verdict::Other { why: "only the model is the same: the disk was moved into another machine" };
+    }
+    let nothing_told = [chassis, memory, model].iter().all(|it| *it == Overlap::Unknown);
+    if unchanged == 0 && memory != Overlap::Partly && (comparison.is_virtual || !nothing_told) {
+        return Verdict::Other { why: "nothing but the agent is the same: its disk was moved or copied" };
     }
     Verdict::Unclear {
         rank: Rank::Agent,
@@ -266,6 +268,11 @@ fn by_addresses(evidence: &Evidence, candidate: &Candidate, comparison: &Compari
     }
     let rank = Rank::MacAddresses;
     let theirs = candidate.macs();
+    if !evidence.is_from_agent() && theirs.is_disjoint(&evidence.macs) {
+        // A record may name an address that went with the old main board.
+        let had = candidate.subjects.iter().any(|subject| !subject.evidence.macs.is_disjoint(&evidence.macs));
+        return had.then_some(Verdict::Same { rank, former: true });
+    }
     match evidence.macs.intersection(&theirs).count() {
         0 => None,
         1 => {

@@ -325,3 +325,140 @@ fn add(sum: &mut Option<u64>, more: Option<u64>) {
         *sum = Some(sum.unwrap_or(0).saturating_add(more));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_common::inventory::{MemoryModule, Processor};
+
+    use super::*;
+
+    fn laptop() -> Vec<Item> {
+        let module = |handle| {
+            Item::new(ItemKind::MemoryModule(MemoryModule {
+                handle,
+                size_bytes: Some(8 << 30),
+                ..MemoryModule::default()
+            }))
+        };
+        let disk = |name: &str, transport: &str| {
+            Item::new(ItemKind::Disk(Disk {
+                name: name.into(),
+                serial: Some(format!("S-{name}")),
+                size_bytes: Some(500),
+                transport: Some(transport.into()),
+                ..Disk::default()
+            }))
+        };
+        let adapter = |name: &str, kind, mac: &str, address: &str| {
+            Item::new(ItemKind::NetworkAdapter(NetworkAdapter {
+                name: name.into(),
+                mac: Some(mac.parse().unwrap()),
+                kind,
+                addresses: vec![address.parse().unwrap()],
+                ..NetworkAdapter::default()
+            }))
+        };
+        vec![
+            Item::new(ItemKind::System(System {
+                manufacturer: Some("LENOVO".into()),
+                product_name: Some("20L8S07A14".into()),
+                version: Some("ThinkPad T480s".into()),
+                serial: Some("PF0ABCDE".into()),
+                uuid: Some("4C4C4544-0051-3810-8054-B7C04F584432".into()),
+                is_virtual: Some(false),
+                ..System::default()
+            })),
+            Item::new(ItemKind::Chassis(Chassis {
+                kind: Some(10),
+                serial: Some("Default string".into()),
+                asset_tag: Some("No Asset Tag".into()),
+                ..Chassis::default()
+            })),
+            Item::new(ItemKind::Processor(Processor { cores: Some(4), ..Processor::default() })),
+            Item::new(ItemKind::Processor(Processor { cores: Some(4), ..Processor::default() })),
+            module(1),
+            module(2),
+            disk("nvme0n1", "nvme"),
+            disk("sda", "usb"),
+            adapter("en0", AdapterKind::BuiltIn, "8c:16:45:00:00:02", "10.0.0.5"),
+            adapter("en1", AdapterKind::External, "8c:16:45:00:00:01", "fe80::1"),
+            adapter("veth7", AdapterKind::Virtual, "8a:00:00:00:00:01", "172.18.0.1"),
+        ]
+    }
+
+    fn all(status: SectionStatus) -> BTreeMap<SectionName, SectionStatus> {
+        [SectionName::HARDWARE, SectionName::STORAGE, SectionName::NETWORK, SectionName::OS]
+            .into_iter()
+            .map(|name| (SectionName::known(name), status))
+            .collect()
+    }
+
+    #[test]
+    fn items_become_fields_and_placeholders_do_not() {
+        let fields = fields_from_items(&laptop());
+        let list = |items: &[&str]| Value::List(items.iter().map(|item| (*item).to_owned()).collect());
+        let text = |text: &str| Value::Text(text.to_owned());
+        let expected = BTreeMap::from([
+            (Field::Serial, text("PF0ABCDE")),
+            (Field::Uuid, text("4c4c4544-0051-3810-8054-b7c04f584432")),
+            (Field::Manufacturer, text("LENOVO")),
+            (Field::Model, text("20L8S07A14")),
+            (Field::ModelName, text("ThinkPad T480s")),
+            (Field::Virtual, Value::Boolean(false)),
+            (Field::Cores, Value::Number(8)),
+            (Field::Memory, Value::Number(16 << 30)),
+            (Field::Disk, Value::Number(500)),
+            (Field::DiskSerials, list(&["S-nvme0n1"])),
+            (Field::Mac, list(&["8c:16:45:00:00:01", "8c:16:45:00:00:02"])),
+            (Field::Ip, list(&["10.0.0.5"])),
+            (Field::Class, text("laptop")),
+        ]);
+        assert_eq!(fields, expected);
+    }
+
+    #[test]
+    fn a_value_keeps_its_moment_while_it_stays() {
+        let statuses = all(SectionStatus::Complete);
+        let first =
+            update(&BTreeMap::new(), fields_from_items(&laptop()), &statuses, Timestamp::from_millis(1));
+        let again = update(&first, fields_from_items(&laptop()), &statuses, Timestamp::from_millis(2));
+        assert_eq!(first, again);
+    }
+
+    #[test]
+    fn a_partial_section_takes_nothing_away_and_a_complete_one_does() {
+        let whole = update(
+            &BTreeMap::new(),
+            fields_from_items(&laptop()),
+            &all(SectionStatus::Complete),
+            Timestamp::from_millis(1),
+        );
+        let part = fields_from_items(&laptop()[..5]);
+        for status in [SectionStatus::Partial, SectionStatus::Failed, SectionStatus::NotAvailable] {
+            let kept = update(&whole, part.clone(), &all(status), Timestamp::from_millis(2));
+            let keeps_sums = status != SectionStatus::NotAvailable;
+            assert_eq!(kept.keys().collect::<Vec<_>>(), whole.keys().collect::<Vec<_>>(), "{status:?}");
+            if keeps_sums {
+                assert_eq!(kept, whole, "{status:?}");
+            }
+        }
+        let shrunk = update(&whole, part, &all(SectionStatus::Complete), Timestamp::from_millis(2));
+        assert!(!shrunk.contains_key(&Field::Disk));
+        assert_eq!(shrunk[&Field::Memory], (Value::Number(8 << 30), Timestamp::from_millis(2)));
+    }
+
+    #[test]
+    fn what_names_the_machine_outlives_a_placeholder() {
+        let statuses = all(SectionStatus::Complete);
+        let good =
+            update(&BTreeMap::new(), fields_from_items(&laptop()), &statuses, Timestamp::from_millis(1));
+        let mut items = laptop();
+        items[0] = Item::new(ItemKind::System(System {
+            serial: Some("To be filled by O.E.M.".into()),
+            ..System::default()
+        }));
+        let after = update(&good, fields_from_items(&items), &statuses, Timestamp::from_millis(2));
+        assert_eq!(after[&Field::Serial], good[&Field::Serial]);
+        assert_eq!(after[&Field::Model], good[&Field::Model]);
+    }
+}

@@ -204,3 +204,154 @@ fn bindings(sorted: &[&SubjectClaims], current: Option<&SubjectClaims>) -> Vec<A
     bindings.truncate(MAX_AGENTS);
     bindings
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_common::{
+        id::AgentId,
+        source::{ImportName, SubjectKey},
+    };
+    use proptest::{collection::vec, prelude::*};
+
+    use super::*;
+    use crate::merge::changes;
+
+    fn time(ms: i64) -> Timestamp {
+        Timestamp::from_millis(ms)
+    }
+
+    fn agent(number: u8, fingerprint: &str, first: i64, last: i64) -> SubjectClaims {
+        let agent = AgentId::from_bytes([number; 16]);
+        SubjectClaims {
+            key: SubjectKey::agent(agent, fingerprint),
+            source: Source::Agent(agent),
+            agent_version: "1.0".to_owned(),
+            fields: BTreeMap::new(),
+            first: time(first),
+            last: time(last),
+            superseded: false,
+            software_count: u32::from(number),
+            vouches: false,
+        }
+    }
+
+    fn row(name: &str, key: &str, at: i64) -> SubjectClaims {
+        let name = ImportName::new(name).unwrap();
+        SubjectClaims {
+            key: SubjectKey::import(&name, key),
+            source: Source::Import(name),
+            vouches: true,
+            ..agent(0, "none", at, at)
+        }
+    }
+
+    fn says(mut subject: SubjectClaims, field: Field, text: &str) -> SubjectClaims {
+        subject.fields.insert(field, (Value::Text(text.to_owned()), subject.first));
+        subject
+    }
+
+    fn folded(subjects: &[SubjectClaims]) -> Device {
+        let identity = Identity { id: DeviceId::from_bytes([1; 16]), explanation: "why" };
+        fold(identity, None, subjects, &Charter::default())
+    }
+
+    #[test]
+    fn the_machine_knows_itself_and_the_record_keeps_who_else_spoke() {
+        let device = folded(&[
+            says(row("purchase", "1", 1), Field::Model, "ThinkPad T480s"),
+            says(agent(1, "a", 5, 9), Field::Model, "20L8S07A14"),
+            says(row("mdm", "1", 3), Field::Model, "T480s"),
+        ]);
+        let known = &device.fields[&Field::Model];
+        let sources: Vec<&str> = known.claims.iter().map(|claim| claim.source.kind()).collect();
+        assert_eq!(sources, ["agent", "mdm", "purchase"]);
+    }
+
+    #[test]
+    fn facts_of_a_replaced_agent_do_not_mix_in_but_the_serial_stays() {
+        let old = says(says(agent(1, "a", 1, 5), Field::OsName, "windows"), Field::Serial, "PF0ABCDE");
+        let new = says(agent(2, "b", 6, 9), Field::Kernel, "6.1");
+        let device = folded(&[old, new]);
+        assert_eq!(device.text(Field::OsName), None);
+        assert_eq!(device.text(Field::Serial), Some("PF0ABCDE"));
+        assert_eq!(device.software_count, 2);
+        assert!(device.agents[0].current && !device.agents[1].current);
+    }
+
+    #[test]
+    fn a_second_system_takes_over_only_when_the_first_is_silent() {
+        let day = 24 * 3600 * 1000;
+        let current = |subjects: &[SubjectClaims]| current_agent(subjects).unwrap().software_count;
+        assert_eq!(current(&[agent(1, "a", 0, 5), agent(2, "a", 3, 9)]), 1);
+        assert_eq!(current(&[agent(1, "a", 0, 5), agent(2, "a", 3, 9 * day)]), 2);
+        let gone = SubjectClaims { superseded: true, ..agent(1, "a", 0, 5) };
+        assert_eq!(current(&[gone, agent(2, "a", 3, 9)]), 2);
+    }
+
+    fn subject() -> impl Strategy<Value = SubjectClaims> {
+        let fields = vec((0..Field::ALL.len(), "[ab]", 0i64..5), 0..6);
+        (0u8..6, 0i64..5, 0i64..5, any::<bool>(), fields).prop_map(
+            |(kind, first, more, superseded, fields)| {
+                let mut subject = match kind {
+                    0..=2 => agent(kind, "a", first, first + more),
+                    3 => agent(1, "b", first, first + more),
+                    4 => row("purchase", "1", first),
+                    _ => row("left", "2", first),
+                };
+                subject.superseded = superseded && kind < 4;
+                for (field, text, at) in fields {
+                    subject.fields.insert(Field::ALL[field], (Value::Text(text), time(at)));
+                }
+                subject
+            },
+        )
+    }
+
+    /// Subjects with a key each, as the store has them, and the same in another order.
+    fn orders() -> impl Strategy<Value = (Vec<SubjectClaims>, Vec<SubjectClaims>)> {
+        vec(subject(), 1..7).prop_flat_map(|subjects| {
+            let unique: BTreeMap<_, _> =
+                subjects.into_iter().map(|subject| (subject.key.clone(), subject)).collect();
+            let sorted: Vec<SubjectClaims> = unique.into_values().collect();
+            (Just(sorted.clone()), Just(sorted).prop_shuffle())
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn order_does_not_matter((subjects, shuffled) in orders()) {
+            prop_assert_eq!(folded(&subjects), folded(&shuffled));
+        }
+
+        #[test]
+        fn folding_again_changes_nothing((subjects, shuffled) in orders()) {
+            let once = folded(&subjects);
+            let identity = Identity { id: once.id, explanation: "" };
+            let twice = fold(identity, Some(&once), &shuffled, &Charter::default());
+            prop_assert!(changes(Some(&once), &twice).is_empty());
+            prop_assert_eq!(once, twice);
+        }
+
+        #[test]
+        fn no_value_of_a_present_source_is_lost((subjects, _) in orders()) {
+            let device = folded(&subjects);
+            for subject in subjects.iter().filter(|subject| subject.vouches) {
+                for (field, (value, _)) in &subject.fields {
+                    let known = &device.fields[field];
+                    prop_assert!(known.claims.iter().any(|it| it.value == *value && it.source == subject.source));
+                }
+            }
+        }
+
+        #[test]
+        fn a_change_is_a_new_version((subjects, _) in orders(), text in "[cd]") {
+            let before = folded(&subjects);
+            let mut changed = subjects;
+            changed[0].fields.insert(Field::Location, (Value::Text(text), time(9)));
+            let identity = Identity { id: before.id, explanation: "" };
+            let after = fold(identity, Some(&before), &changed, &Charter::default());
+            let is_shown = !changes(Some(&before), &after).is_empty();
+            prop_assert_eq!(after.version, before.version + u64::from(is_shown));
+        }
+    }
+}

@@ -1,6 +1,7 @@
 //! The collector's integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
+mod identity_cases;
 mod index;
 mod pipeline;
 mod store_conformance;

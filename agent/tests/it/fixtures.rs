@@ -1,14 +1,14 @@
 //! Recorded inputs that lie beside the repository, and machines made of them.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     env,
     path::{Path, PathBuf},
 };
 
 use muster_agent::{
     collect::collect,
-    host::{Content, Host, HostError, Listing, LiveFacts, Metadata, RecordedHost},
+    host::{Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, RecordedHost},
     sources::{SOURCES, Source},
 };
 use muster_common::inventory::Inventory;
@@ -49,10 +49,15 @@ pub(crate) fn check_sound(inventory: &Inventory, context: &str) {
 #[derive(Debug, Default)]
 pub(crate) struct MemoryHost {
     pub(crate) files: BTreeMap<String, Vec<u8>>,
+    /// Paths that the agent may not read.
+    pub(crate) forbidden: BTreeSet<String>,
 }
 
 impl Host for MemoryHost {
     fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
+        if self.forbidden.contains(path) {
+            return Err(HostError::NotPermitted { path: path.to_owned() });
+        }
         let bytes = self.files.get(path).ok_or_else(|| HostError::Missing { path: path.to_owned() })?;
         Ok(Content { bytes: bytes[..bytes.len().min(limit)].to_vec(), more: bytes.len() > limit })
     }
@@ -66,7 +71,10 @@ impl Host for MemoryHost {
     }
 
     fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
-        Err(HostError::Missing { path: path.to_owned() })
+        if !self.files.keys().any(|file| file.starts_with(path)) {
+            return Err(HostError::Missing { path: path.to_owned() });
+        }
+        Ok(Metadata { kind: FileKind::Folder, size_bytes: 0, modified_ns: 0, inode: 0 })
     }
 
     fn live(&self) -> Option<&LiveFacts> {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fs, path::Path, process::Command};
 
 use muster_agent::collect::collect;
-use muster_common::inventory::{ErrorKind, Inventory, ItemKind};
+use muster_common::inventory::{ErrorKind, Inventory, ItemKind, SectionStatus};
 
 use crate::fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of};
 
@@ -304,4 +304,28 @@ fn corruption_never_stops_a_source() {
         assert!(noticed > ROUNDS / 10, "{}: only {noticed} of {ROUNDS} were noticed", dump.name);
         eprintln!("{}: {ROUNDS} corrupt tables, {noticed} noticed, no panic", dump.name);
     }
+}
+
+#[test]
+fn an_agent_without_rights_says_so_and_reads_the_rest() {
+    let mut host = MemoryHost::default();
+    host.files.insert("sys/class/dmi/id/sys_vendor".to_owned(), b"Dell Inc.\n".to_vec());
+    // As the kernel gives them to everybody else than root.
+    for path in [ENTRY_POINT, TABLE, "sys/class/dmi/id/product_serial", "sys/class/dmi/id/product_uuid"] {
+        host.forbidden.insert(path.to_owned());
+    }
+    let found = collect(&host, &sources_of("hardware"), None);
+    let section = found.section("hardware").unwrap();
+    assert_eq!(section.status, SectionStatus::Partial);
+    let refused: Vec<_> = section.errors.iter().map(|error| (error.subject.as_str(), error.kind)).collect();
+    assert_eq!(
+        refused,
+        [TABLE, "sys/class/dmi/id/product_serial", "sys/class/dmi/id/product_uuid"]
+            .map(|path| (path, ErrorKind::NotPermitted))
+    );
+    let [ItemKind::System(system)] = &found.items().map(|item| item.kind.clone()).collect::<Vec<_>>()[..]
+    else {
+        panic!("{found:?} is not one system");
+    };
+    assert_eq!((system.manufacturer.as_deref(), system.serial.as_deref()), (Some("Dell Inc."), None));
 }

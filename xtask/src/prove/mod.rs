@@ -4,7 +4,7 @@
 //! doesn't hold; the gate runs a small seeded sample of those that have one.
 //!
 //! To add a proof: write one file here with a `pub(super) fn run(words: &[String]) -> Result<()>`, one line in
-//! [`PROOFS`], and the figures that it prints into docs/reliability.md or docs/performance.md.
+//! [`PROOFS`], and the figures that it prints into the document that makes the claim.
 
 mod clone;
 mod python;

@@ -11,6 +11,7 @@ mod directions;
 mod failpoints;
 mod files;
 mod paths;
+mod references;
 
 use std::fmt;
 use std::fs;
@@ -88,6 +89,7 @@ const RULES: &[Rule] = &[
     ("one integration binary for each crate", files::integration_binaries),
     ("nothing is left for later, nothing names one machine", files::words),
     ("every fail point has its own name", failpoints::unique),
+    ("what documents name is there", references::exist),
 ];
 
 /// Checks the whole repository; an error that lists every violation.

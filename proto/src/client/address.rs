@@ -11,6 +11,11 @@ use rustls::pki_types::ServerName;
 )]
 pub struct InvalidAddress(String);
 
+/// A text that no certificate can name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not a server's name (expected a DNS name or an IP address)")]
+pub struct InvalidServerName(String);
+
 /// A host, which the server's certificate must name, and a port.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
@@ -28,6 +33,13 @@ impl Address {
     /// The name that the server's certificate must carry.
     pub fn server_name(&self) -> &ServerName<'static> {
         &self.name
+    }
+
+    /// The same address, whose server must show a certificate for another name than the host's.
+    pub fn expecting(mut self, name: &str) -> Result<Self, InvalidServerName> {
+        self.name = ServerName::try_from(name.to_owned())
+            .map_err(|_| InvalidServerName(name.chars().take(80).collect()))?;
+        Ok(self)
     }
 
     /// The TCP port.

@@ -9,7 +9,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("agent", &["muster-common", "muster-config", "muster-proto"]),
     ("collector", &["muster-common", "muster-config", "muster-proto"]),
-    ("cli", &["muster-common", "muster-proto"]),
+    ("cli", &["muster-common", "muster-config", "muster-proto"]),
     ("bench", &["muster-agent", "muster-collector", "muster-common", "muster-proto"]),
     ("xtask", &[]),
 ];

@@ -1,0 +1,141 @@
+//! The commands: one file each, with its own words on the command line, its questions, and its answer.
+//!
+//! **To add a command**: one file with `Words` and `run`, one variant of [`Command`], one arm in [`run`]. Keep the
+//! making of the [`Answer`] a plain function of the collector's answer, so that its tests need no collector.
+
+mod agents;
+mod device;
+mod devices;
+mod flags;
+mod import;
+mod lookup;
+mod software;
+mod token;
+
+use clap::Subcommand;
+
+use crate::{
+    arguments::Arguments,
+    config,
+    connection::Session,
+    failure::Failure,
+    output::{Answer, Screen},
+};
+
+/// What can be asked for.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List devices
+    Devices(devices::Words),
+    /// Show everything about one device
+    Device(device::Words),
+    /// List software titles and how many devices have them
+    Software(software::Words),
+    /// List what is wrong
+    Flags(flags::Words),
+    /// Find which device had an address, name or serial at a moment
+    Lookup(lookup::Words),
+    /// Take in a file of another system; without --apply only show what would happen
+    Import(import::Words),
+    /// Let new machines in
+    Token(token::Words),
+    /// List agents, or revoke one
+    Agents(agents::Words),
+}
+
+/// Runs a command; its answer as text.
+pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<String, Failure> {
+    let settings = config::read(arguments.config.as_deref())?;
+    let session = Session::open(&settings)?;
+    let answer: Answer = match &arguments.command {
+        Command::Devices(words) => devices::run(words, &session, screen).await,
+        Command::Device(words) => device::run(words, &session, screen).await,
+        Command::Software(words) => software::run(words, &session).await,
+        Command::Flags(words) => flags::run(words, &session, screen).await,
+        Command::Lookup(words) => lookup::run(words, &session, screen).await,
+        Command::Import(words) => import::run(words, &session).await,
+        Command::Token(words) => token::run(words, &session, screen).await,
+        Command::Agents(words) => agents::run(words, &session, screen).await,
+    }?;
+    Ok(answer.render(arguments.output, screen))
+}
+
+/// How much of a list is shown; the same for every list.
+#[derive(Debug, Clone, clap::Args)]
+pub(crate) struct Paging {
+    /// Rows in a page, at most 1000
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(i32).range(1..=1000))]
+    pub(crate) page_size: i32,
+    /// Go on where an earlier page ended
+    #[arg(long, value_name = "TOKEN", conflicts_with = "all")]
+    pub(crate) page_token: Option<String>,
+    /// Every row, page after page
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
+impl Paging {
+    /// The size to ask for: with --all as many as a page takes.
+    fn size(&self) -> i32 {
+        if self.all { 1000 } else { self.page_size }
+    }
+
+    /// The token to begin with.
+    fn first_token(&self) -> String {
+        self.page_token.clone().unwrap_or_default()
+    }
+
+    /// Whether to ask for the page behind this token too.
+    fn goes_on(&self, token: &str) -> bool {
+        self.all && !token.is_empty()
+    }
+}
+
+/// The sentence below a list: how many of how many, and how to see the rest.
+fn count_note(shown: usize, total: i64, noun: &str, next_token: &str) -> String {
+    let total = u64::try_from(total).unwrap_or(0).max(shown as u64);
+    let plural = if total == 1 { noun.to_owned() } else { format!("{noun}s") };
+    if next_token.is_empty() && total == shown as u64 {
+        return format!("{} {plural}", grouped(total));
+    }
+    let rest = if next_token.is_empty() {
+        String::new()
+    } else {
+        format!(" (--all shows every one, --page-token {next_token} the next page)")
+    };
+    format!("{} of {} {plural}{rest}", grouped(shown as u64), grouped(total))
+}
+
+/// A number with commas between thousands.
+fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::new();
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// `devices/ID` without its collection.
+fn bare_id(name: &str) -> &str {
+    name.strip_prefix("devices/").unwrap_or(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_say_how_many_there_are_and_how_to_see_the_rest() {
+        assert_eq!(count_note(1, 1, "device", ""), "1 device");
+        assert_eq!(count_note(0, 0, "device", ""), "0 devices");
+        assert_eq!(count_note(2, 0, "flag", ""), "2 flags");
+        assert_eq!(
+            count_note(50, 1_234_567, "device", "abc"),
+            "50 of 1,234,567 devices (--all shows every one, --page-token abc the next page)"
+        );
+    }
+}

@@ -68,11 +68,6 @@ impl Session {
         Ok(Self { query, admin, address, refusal: opened.refusal })
     }
 
-    /// Where it goes.
-    pub(crate) fn address(&self) -> &Address {
-        &self.address
-    }
-
     /// The message of an answer, or why there is none.
     pub(crate) fn explain<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, Failure> {
         answer.map(Response::into_inner).map_err(|status| {

@@ -2,16 +2,13 @@
 
 use clap::Subcommand;
 use muster_common::id::AgentId;
-use muster_proto::{
-    json,
-    v1::{ListAgentsRequest, ListAgentsResponse, RevokeAgentRequest, RevokeAgentResponse},
-};
+use muster_proto::v1::{ListAgentsRequest, ListAgentsResponse, RevokeAgentRequest, RevokeAgentResponse};
 
 use super::{Paging, bare_id, count_note};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
-    output::{Answer, Cell, Column, Grid, Screen, Tone, ago, moment},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment},
 };
 
 /// The words of the command.
@@ -90,7 +87,7 @@ fn listed(response: &ListAgentsResponse, screen: &Screen) -> Answer {
     } else {
         count_note(response.agents.len(), 0, "agent", &response.next_page_token)
     };
-    Answer { json: json::to_value(response), grid, sheet: None, notes: vec![note], shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: None, notes: vec![note], shown_rows: None }
 }
 
 fn revoked(response: &RevokeAgentResponse, id: &AgentId) -> Answer {
@@ -98,7 +95,7 @@ fn revoked(response: &RevokeAgentResponse, id: &AgentId) -> Answer {
     grid.rows.push(vec![Cell::text(id.to_string()), Cell::text(&response.position)]);
     let sheet = format!("agent {id} is revoked and its connection cut\n");
     let notes = vec!["To let that machine in again, make a new token: muster token create".to_owned()];
-    Answer { json: json::to_value(response), grid, sheet: Some(sheet), notes, shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: Some(sheet), notes, shown_rows: None }
 }
 
 #[cfg(test)]

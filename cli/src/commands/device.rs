@@ -3,7 +3,6 @@
 use muster_common::{id::DeviceId, time::Timestamp};
 use muster_proto::{
     convert::to_timestamp,
-    json,
     v1::{
         Device, GetDeviceRequest, GetInventoryRequest, HistoryEntry, Inventory, ListDeviceHistoryRequest,
         ListDeviceHistoryResponse, LookupRequest, SectionStatus, item,
@@ -14,7 +13,7 @@ use super::{Paging, bare_id, count_note, devices, grouped};
 use crate::{
     connection::{Session, ask},
     failure::{Failure, Kind},
-    output::{Answer, Cell, Column, Grid, Screen, Sheet, Tone, ago, moment, short_date},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Sheet, Tone, ago, moment, short_date},
 };
 
 /// The words of the command.
@@ -164,7 +163,7 @@ fn device_answer(
         }
     }
     let sheet = if provenance { None } else { Some(sheet(device, inventory, screen)) };
-    Answer { json: json::to_value(device), grid, sheet, notes: Vec::new(), shown_rows: None }
+    Answer { json: Document::of(device), grid, sheet, notes: Vec::new(), shown_rows: None }
 }
 
 /// An agent's id is long, and a device seldom has two.
@@ -361,7 +360,7 @@ fn history_answer(device: &Device, history: &ListDeviceHistoryResponse, screen: 
     }
     let sheet =
         history.entries.is_empty().then(|| format!("nothing has changed on {}\n", device.display_name));
-    Answer { json: json::to_value(history), grid, sheet, notes: vec![note], shown_rows: None }
+    Answer { json: Document::of(history), grid, sheet, notes: vec![note], shown_rows: None }
 }
 
 /// What changed, in one line.
@@ -424,7 +423,7 @@ fn software_answer(device: &Device, inventory: &Inventory) -> Answer {
     grid.rows.sort_by(|one, other| one[0].exact.cmp(&other[0].exact));
     let count = grid.rows.len();
     let notes = vec![format!("{} on {}", packages(count as u64), device.display_name)];
-    Answer { json: json::to_value(inventory), grid, sheet: None, notes, shown_rows: None }
+    Answer { json: Document::of(inventory), grid, sheet: None, notes, shown_rows: None }
 }
 
 #[cfg(test)]

@@ -1,15 +1,12 @@
 //! `muster devices`: the list of machines.
 
-use muster_proto::{
-    json,
-    v1::{Device, ListDevicesRequest, ListDevicesResponse, Severity},
-};
+use muster_proto::v1::{Device, ListDevicesRequest, ListDevicesResponse, Severity};
 
 use super::{Paging, bare_id, count_note};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
-    output::{Answer, Cell, Column, Grid, Screen, Tone, ago, moment},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment},
 };
 
 const EXAMPLES: &str = "\
@@ -86,7 +83,7 @@ fn answer(response: &ListDevicesResponse, screen: &Screen) -> Answer {
         let noun = "device";
         vec![count_note(response.devices.len(), response.total_size, noun, &response.next_page_token)]
     };
-    Answer { json: json::to_value(response), grid, sheet: None, notes, shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: None }
 }
 
 /// A field's winning value; empty when nobody reported it.

@@ -1,16 +1,13 @@
 //! `muster flags`: what is wrong, device by device, and how often.
 
 use muster_common::flag::FlagCode;
-use muster_proto::{
-    json,
-    v1::{ListFlagsRequest, ListFlagsResponse},
-};
+use muster_proto::v1::{ListFlagsRequest, ListFlagsResponse};
 
 use super::{Paging, bare_id, devices::tone, grouped};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
-    output::{Answer, Cell, Column, Grid, Screen, Tone, ago, moment},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment},
 };
 
 /// The words of the command.
@@ -89,7 +86,7 @@ fn answer(response: &ListFlagsResponse, screen: &Screen) -> Answer {
             response.next_page_token
         ));
     }
-    Answer { json: json::to_value(response), grid, sheet: None, notes, shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: None }
 }
 
 #[cfg(test)]

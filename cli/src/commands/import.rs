@@ -8,7 +8,6 @@ use std::{
 
 use muster_common::source::ImportName;
 use muster_proto::{
-    json,
     limits::IMPORT_BYTES,
     v1::{ImportOutcome, ImportRequest, ImportResponse},
 };
@@ -17,7 +16,7 @@ use super::{bare_id, grouped};
 use crate::{
     connection::{Session, ask_patiently},
     failure::{Failure, Kind},
-    output::{Answer, Cell, Column, Grid, Tone},
+    output::{Answer, Cell, Column, Document, Grid, Tone},
 };
 
 /// How many rows people get to see; the other forms have all.
@@ -29,8 +28,8 @@ pub(crate) struct Words {
     /// The file; - reads standard input
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// What to call the source of these rows, such as purchase; the same name every time
-    #[arg(long, value_name = "NAME", value_parser = |text: &str| ImportName::new(text))]
+    /// What to call the source of these rows; the same name every time
+    #[arg(long, value_name = "NAME", default_value = "purchase", value_parser = |text: &str| ImportName::new(text))]
     source: ImportName,
     /// What kind of file it is
     #[arg(long, value_name = "FORMAT", default_value = "purchase-csv", value_parser = ["purchase-csv"])]
@@ -124,7 +123,7 @@ fn answer(response: &ImportResponse, words: &Words) -> Answer {
             format!("{} more rows (--output csv lists all)", grouped((total - SHOWN_ROWS) as u64)),
         );
     }
-    Answer { json: json::to_value(response), grid, sheet: None, notes, shown_rows: Some(SHOWN_ROWS) }
+    Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: Some(SHOWN_ROWS) }
 }
 
 /// The same command, so that it can be copied.

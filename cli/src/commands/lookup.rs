@@ -3,7 +3,6 @@
 use muster_common::time::Timestamp;
 use muster_proto::{
     convert::to_timestamp,
-    json,
     v1::{LookupRequest, LookupResponse},
 };
 
@@ -11,7 +10,7 @@ use super::bare_id;
 use crate::{
     connection::{Session, ask},
     failure::{Failure, Kind},
-    output::{Answer, Cell, Column, Grid, Screen, Tone, ago, moment},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment},
 };
 
 /// The words of the command.
@@ -67,7 +66,7 @@ fn answer(response: &LookupResponse, screen: &Screen) -> Answer {
     } else {
         Vec::new()
     };
-    Answer { json: json::to_value(response), grid, sheet: None, notes, shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: None }
 }
 
 #[cfg(test)]

@@ -1,15 +1,12 @@
 //! `muster software`: titles and versions, with the number of devices that have them.
 
-use muster_proto::{
-    json,
-    v1::{ListSoftwareRequest, ListSoftwareResponse},
-};
+use muster_proto::v1::{ListSoftwareRequest, ListSoftwareResponse};
 
 use super::{Paging, count_note, grouped};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
-    output::{Answer, Cell, Column, Grid, Tone},
+    output::{Answer, Cell, Column, Document, Grid, Tone},
 };
 
 const EXAMPLES: &str = "\
@@ -73,7 +70,7 @@ fn answer(response: &ListSoftwareResponse) -> Answer {
     } else {
         vec![count_note(response.software.len(), response.total_size, "title", &response.next_page_token)]
     };
-    Answer { json: json::to_value(response), grid, sheet: None, notes, shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: None }
 }
 
 #[cfg(test)]

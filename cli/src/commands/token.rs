@@ -2,19 +2,16 @@
 
 use clap::Subcommand;
 use muster_config::Period;
-use muster_proto::{
-    json,
-    v1::{
-        Bulk, CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, OneTime,
-        RevokeTokenRequest, RevokeTokenResponse, Token, create_token_request,
-    },
+use muster_proto::v1::{
+    Bulk, CreateTokenRequest, CreateTokenResponse, ListTokensRequest, ListTokensResponse, OneTime,
+    RevokeTokenRequest, RevokeTokenResponse, Token, create_token_request,
 };
 
 use super::{Paging, count_note};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
-    output::{Answer, Cell, Column, Grid, Screen, Tone, ago, moment, visible},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment, visible},
 };
 
 /// The words of the command.
@@ -59,7 +56,7 @@ pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Re
     match &words.action {
         Action::Create(create) => {
             let response = session.explain(admin.create_token(ask(request(create))).await)?;
-            Ok(created(&response, session.address().host(), screen))
+            Ok(created(&response, screen))
         }
         Action::List(paging) => {
             let mut whole = ListTokensResponse::default();
@@ -97,7 +94,7 @@ fn request(create: &Create) -> CreateTokenRequest {
     CreateTokenRequest { kind: Some(kind), lifetime }
 }
 
-fn created(response: &CreateTokenResponse, host: &str, screen: &Screen) -> Answer {
+fn created(response: &CreateTokenResponse, screen: &Screen) -> Answer {
     let token = response.token.clone().unwrap_or_default();
     let mut grid = Grid::new(&[Column::new("id"), Column::new("enrolment_string"), Column::new("expires")]);
     grid.rows.push(vec![
@@ -117,11 +114,10 @@ fn created(response: &CreateTokenResponse, host: &str, screen: &Screen) -> Answe
             "For {uses}{serial}, until {}. It is shown this once.",
             ago(token.expire_time.as_ref(), screen.now)
         ),
-        format!(
-            "On the new machine, as root: muster-agent enroll --server {host}   (it asks for the string)"
-        ),
+        "On the new machine, with the collector's address in /etc/muster/agent.toml:".to_owned(),
+        "  muster-agent enroll --token-file -     (paste it, then Ctrl-D)".to_owned(),
     ];
-    Answer { json: json::to_value(response), grid, sheet: Some(sheet), notes, shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: Some(sheet), notes, shown_rows: None }
 }
 
 fn listed(response: &ListTokensResponse, screen: &Screen) -> Answer {
@@ -153,7 +149,7 @@ fn listed(response: &ListTokensResponse, screen: &Screen) -> Answer {
     } else {
         count_note(response.tokens.len(), 0, "token", &response.next_page_token)
     };
-    Answer { json: json::to_value(response), grid, sheet: None, notes: vec![note], shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: None, notes: vec![note], shown_rows: None }
 }
 
 fn state(token: &Token, screen: &Screen) -> (&'static str, Tone) {
@@ -173,7 +169,7 @@ fn revoked(response: &RevokeTokenResponse, id: &str) -> Answer {
     let mut grid = Grid::new(&[Column::new("id"), Column::new("position")]);
     grid.rows.push(vec![Cell::text(id), Cell::text(&response.position)]);
     let sheet = format!("token {} lets nobody in any more\n", visible(id, 64));
-    Answer { json: json::to_value(response), grid, sheet: Some(sheet), notes: Vec::new(), shown_rows: None }
+    Answer { json: Document::of(response), grid, sheet: Some(sheet), notes: Vec::new(), shown_rows: None }
 }
 
 #[cfg(test)]
@@ -205,12 +201,13 @@ mod tests {
             token: Some(token()),
         };
         check_table(
-            &created(&response, "collector.example.org", &screen()),
+            &created(&response, &screen()),
             "
 mst1.0f01020304050607.secret.pin
 
 For one machine, serial PF1ABCDE, until 2026-11-25T11:00:00Z. It is shown this once.
-On the new machine, as root: muster-agent enroll --server collector.example.org   (it asks for the string)",
+On the new machine, with the collector's address in /etc/muster/agent.toml:
+  muster-agent enroll --token-file -     (paste it, then Ctrl-D)",
         );
     }
 

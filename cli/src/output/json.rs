@@ -1,10 +1,34 @@
 //! A document for programs: indented JSON, in which nothing moves a cursor either.
 
+use std::fmt;
+
+use muster_proto::json;
+
 use super::escape::is_hidden;
 
-/// The document with a line end.
-pub(super) fn text(value: &serde_json::Value) -> String {
-    let plain = format!("{value:#}\n");
+/// A message that is written as JSON if somebody asks for it.
+pub(crate) struct Document(Box<dyn Fn() -> String>);
+
+impl Document {
+    /// The message as canonical proto3 JSON.
+    pub(crate) fn of<M: prost::Name + Clone + 'static>(message: &M) -> Self {
+        let message = message.clone();
+        Self(Box::new(move || json::to_string_pretty(&message)))
+    }
+
+    /// The text with a line end.
+    pub(super) fn text(&self) -> String {
+        without_hidden(&(self.0)()) + "\n"
+    }
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Document(…)")
+    }
+}
+
+fn without_hidden(plain: &str) -> String {
     let mut text = String::with_capacity(plain.len());
     for letter in plain.chars() {
         // Hidden characters stand inside strings only, where JSON has an escape for each.
@@ -22,14 +46,18 @@ pub(super) fn text(value: &serde_json::Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use muster_proto::v1::{Device, ListDevicesResponse};
+
     use super::*;
 
     #[test]
     fn hidden_characters_are_escaped_and_read_back() {
-        let value =
-            serde_json::json!({"name": "a\u{202e}b\u{9b}c\u{1b}\n\u{e0041}", "list": [1, {"x": "é"}]});
-        let text = text(&value);
-        assert!(text.is_ascii() || !text.contains(['\u{202e}', '\u{9b}', '\u{1b}', '\u{e0041}']));
-        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), value);
+        let name = "a\u{202e}b\u{9b}c\u{1b}\n\u{e0041}é";
+        let device = Device { display_name: name.to_owned(), ..Device::default() };
+        let response = ListDevicesResponse { devices: vec![device], ..ListDevicesResponse::default() };
+        let text = Document::of(&response).text();
+        assert!(!text.contains(['\u{202e}', '\u{9b}', '\u{1b}', '\u{e0041}']), "{text:?}");
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["devices"][0]["displayName"], name);
     }
 }

@@ -17,6 +17,7 @@ use muster_common::time::Timestamp;
 
 pub(crate) use escape::visible;
 pub(crate) use grid::{Cell, Column, Grid, Tone};
+pub(crate) use json::Document;
 pub(crate) use sheet::Sheet;
 pub(crate) use when::{ago, moment, short_date};
 
@@ -26,7 +27,7 @@ use crate::arguments::{Colour, Format};
 #[derive(Debug)]
 pub(crate) struct Answer {
     /// The document for programs.
-    pub(crate) json: serde_json::Value,
+    pub(crate) json: Document,
     /// The rows for spreadsheets, and for people unless there is a sheet.
     pub(crate) grid: Grid,
     /// Text for people instead of the table.
@@ -41,7 +42,7 @@ impl Answer {
     /// The answer in one form, with its line end.
     pub(crate) fn render(&self, format: Format, screen: &Screen) -> String {
         match format {
-            Format::Json => json::text(&self.json),
+            Format::Json => self.json.text(),
             Format::Csv => csv::text(&self.grid),
             Format::Table => {
                 let mut text =

@@ -36,9 +36,9 @@ fn fleet() -> Index {
     let ids = |numbers: &[u32]| -> Vec<_> {
         numbers.iter().map(|number| CatalogueId::from_number(*number)).collect()
     };
-    let facts: [(&[(Field, Value)], &[u32]); 5] = [
+    let facts = [
         (
-            &[
+            vec![
                 (Field::Hostname, text("web1")),
                 (Field::Serial, text("ABC123")),
                 (Field::Manufacturer, text("Dell Inc.")),
@@ -50,10 +50,10 @@ fn fleet() -> Index {
                 (Field::PurchaseDate, Value::Time("2026-03-01".parse().unwrap())),
                 (Field::Virtual, Value::Boolean(false)),
             ],
-            &[1, 3, 6],
+            vec![1, 3, 6],
         ),
         (
-            &[
+            vec![
                 (Field::Hostname, text("Web2")),
                 (Field::Serial, text("ABC124")),
                 (Field::Manufacturer, text("DELL INC.")),
@@ -64,10 +64,10 @@ fn fleet() -> Index {
                 (Field::Price, money(120_000, "USD")),
                 (Field::PurchaseDate, Value::Time("2026-03-01T15:00:00Z".parse().unwrap())),
             ],
-            &[2, 5],
+            vec![2, 5],
         ),
         (
-            &[
+            vec![
                 (Field::Hostname, text("db1")),
                 (Field::Manufacturer, text("HPE")),
                 (Field::OsName, text("rhel")),
@@ -75,24 +75,24 @@ fn fleet() -> Index {
                 (Field::Memory, Value::Number(64 << 30)),
                 (Field::Virtual, Value::Boolean(true)),
             ],
-            &[4],
+            vec![4],
         ),
         (
-            &[
+            vec![
                 (Field::Hostname, text("nina-laptop")),
                 (Field::Serial, text("PF-3X")),
                 (Field::Manufacturer, text("LENOVO")),
                 (Field::OsName, text("debian")),
                 (Field::OsVersion, text("13~rc1")),
             ],
-            &[2, 3, 5],
+            vec![2, 3, 5],
         ),
-        (&[(Field::Serial, text("PF-4Y")), (Field::Price, money(99_900, "EUR"))], &[]),
+        (vec![(Field::Serial, text("PF-4Y")), (Field::Price, money(99_900, "EUR"))], vec![]),
     ];
     for (number, (facts, software)) in (1..).zip(facts) {
         let mut device = device(number);
         for (field, value) in facts {
-            know(&mut device, *field, value.clone());
+            know(&mut device, field, value);
         }
         if number == 4 {
             raise(&mut device, FlagCode::Unknown);
@@ -103,7 +103,7 @@ fn fleet() -> Index {
         }
         device.seen_by.insert(if number == 5 { "purchase" } else { "agent" }.to_owned(), now());
         device.software_count = software.len() as u32;
-        fleet.upsert(&device, &ids(software));
+        fleet.upsert(&device, &ids(&software));
         if number < 5 {
             let last_seen = now().before(std::time::Duration::from_secs(u64::from(number) * 10 * 86_400));
             assert!(fleet.set_presence(device.id, last_seen, number == 1));
@@ -115,7 +115,7 @@ fn fleet() -> Index {
 
 fn names(fleet: &Fleet, ids: impl IntoIterator<Item = DeviceId>) -> Vec<&'static str> {
     let name = |id: DeviceId| NAMES[(1..=5).position(|number| device(number).id == id).unwrap()];
-    assert!(fleet.len() > 0);
+    assert!(!fleet.is_empty());
     ids.into_iter().map(name).collect()
 }
 

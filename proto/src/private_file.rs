@@ -44,7 +44,7 @@ pub enum PrivateFileError {
     },
     /// It belongs to another user.
     #[error(
-        "{path} belongs to user {owner}, not to user {expected} who runs this; run chown {expected} on it if nobody else could have placed it"
+        "{path} belongs to user {owner}, and this runs as user {expected}; run it as the user that owns the data (sudo -u '#{owner}'), or move away what somebody else has placed"
     )]
     Owner {
         /// The file or folder.

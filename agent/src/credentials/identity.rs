@@ -104,7 +104,7 @@ impl TrustBundle {
     /// Takes a bundle as it came over the wire.
     pub fn from_wire(bundle: v1::TrustBundle) -> Result<Self, IdentityError> {
         let v1::TrustBundle { version, roots } = bundle;
-        Self::new(version, roots.into_iter().map(Into::into).collect())
+        Self::new(version, roots)
     }
 
     /// Refuses a first bundle that lacks the pinned root.
@@ -187,10 +187,10 @@ impl Identity {
         Self::new(
             agent_id.parse().map_err(|_| IdentityError::Answer { field: "agent_id" })?,
             device_id.parse().map_err(|_| IdentityError::Answer { field: "device_id" })?,
-            certificate_chain.into_iter().map(Into::into).collect(),
+            certificate_chain,
             pending.key_pem(),
             trust,
-            lineage.into(),
+            lineage,
         )
     }
 
@@ -408,9 +408,9 @@ pub(crate) mod tests {
         let good = v1::Enrolled {
             agent_id: AgentId::random().to_string(),
             device_id: DeviceId::random().to_string(),
-            certificate_chain: vec![ours.clone().into()],
-            trust_bundle: Some(v1::TrustBundle { version: 1, roots: vec![root.clone().into()] }),
-            lineage: vec![1; 16].into(),
+            certificate_chain: vec![ours.clone()],
+            trust_bundle: Some(v1::TrustBundle { version: 1, roots: vec![root.clone()] }),
+            lineage: vec![1; 16],
         };
         type Spoil = fn(&mut v1::Enrolled);
         let cases: [(&str, Spoil); 8] = [
@@ -418,14 +418,14 @@ pub(crate) mod tests {
             ("a path for an id", |answer| answer.device_id = "../../x".into()),
             ("no certificate", |answer| answer.certificate_chain.clear()),
             ("another's certificate", |answer| {
-                answer.certificate_chain = vec![certificate(&KeyPair::generate().unwrap()).into()];
+                answer.certificate_chain = vec![certificate(&KeyPair::generate().unwrap())];
             }),
-            ("garbage", |answer| answer.certificate_chain[0] = vec![0x30; 100].into()),
+            ("garbage", |answer| answer.certificate_chain[0] = vec![0x30; 100]),
             ("a thousand certificates", |answer| {
                 answer.certificate_chain = vec![answer.certificate_chain[0].clone(); 1000];
             }),
             ("no bundle", |answer| answer.trust_bundle = None),
-            ("an endless lineage", |answer| answer.lineage = vec![0; 65].into()),
+            ("an endless lineage", |answer| answer.lineage = vec![0; 65]),
         ];
         for (name, spoil) in cases {
             let mut answer = good.clone();

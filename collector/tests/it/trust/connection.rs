@@ -77,7 +77,7 @@ async fn a_connection_ends_with_its_certificate() {
     let mut params = good(&agent_uri());
     params.not_after = date(NOW.after(Duration::from_secs(1)));
     let (_client, mut server) = pair(&bed, sign(&params, &bed.stolen(Purpose::Agents))).await;
-    let ended = server.read_u8().await.unwrap_err();
+    let ended = tokio::time::timeout(Duration::from_secs(20), server.read_u8()).await.unwrap().unwrap_err();
     assert_eq!(ended.kind(), std::io::ErrorKind::ConnectionAborted);
 }
 

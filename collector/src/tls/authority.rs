@@ -215,7 +215,7 @@ pub fn init(
     load(folder)
 }
 
-/// Reads the authority of a folder, refusing unsafe files; the root's key is not touched and may be elsewhere.
+/// Reads the authority of a folder, refusing unsafe files; the root's key is not used and may be elsewhere.
 pub fn load(folder: &Path) -> Result<Authority, AuthorityError> {
     private_file::check_folder(folder)?;
     let path = folder.join(SETTINGS_FILE);
@@ -231,6 +231,11 @@ pub fn load(folder: &Path) -> Result<Authority, AuthorityError> {
         return Err(AuthorityError::NoNames);
     }
     let trust_domain = settings.trust_domain.parse().map_err(|source| settings_error(&path, source))?;
+    match private_file::read(&folder.join("root-key.pem")) {
+        // Serving does without it, but not with one that others may have read.
+        Ok(_) | Err(PrivateFileError::Missing { .. }) => {}
+        Err(error) => return Err(error.into()),
+    }
     let (root, _) = read_authority_certificate(&folder.join("root.pem"))?;
     let root_pin = peer::spki(&root)
         .map(|spki| request::pin(&spki))

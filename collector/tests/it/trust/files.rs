@@ -82,7 +82,12 @@ fn the_root_key_may_be_elsewhere() {
 #[test]
 fn unsafe_or_damaged_files_are_refused_with_a_reason() {
     type Case = (&'static str, fn(&Path), fn(&AuthorityError) -> bool);
-    let cases: [Case; 9] = [
+    let cases: [Case; 10] = [
+        (
+            "a root key that others may read",
+            |folder| set_mode(&folder.join("root-key.pem"), 0o640),
+            |error| matches!(error, AuthorityError::File(PrivateFileError::Mode { mode: 0o640, .. })),
+        ),
         (
             "a key that others may read",
             |folder| set_mode(&folder.join("agents-key.pem"), 0o644),

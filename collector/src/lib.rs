@@ -10,6 +10,7 @@ pub mod ingest;
 
 pub mod pipeline;
 pub mod registry;
+pub mod status;
 
 pub mod identity;
 

@@ -1,3 +1,7 @@
 //! Enrolment: a token and a CSR become a certificate.
+//!
+//! Knows nothing of what the machine has; which device it is, is the pipeline's to say.
 
 pub mod token;
+
+pub mod service;

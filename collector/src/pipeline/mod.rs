@@ -82,6 +82,9 @@ pub enum ObserveError {
     /// Others were faster again and again.
     #[error("too many changes to the same device at once: try again later")]
     Contended,
+    /// What the companion was decided on has changed: decide it again.
+    #[error("what came with the observation was decided on something that has changed since")]
+    CompanionChanged,
     /// The store could not be read.
     #[error("could not read what is known")]
     Read(#[from] RecordError),
@@ -101,7 +104,9 @@ impl ObserveError {
     /// Whether the same observation may be taken later; else it never will be.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Contended | Self::Read(_) | Self::Store(_) | Self::Commit(_) => true,
+            Self::Contended | Self::CompanionChanged | Self::Read(_) | Self::Store(_) | Self::Commit(_) => {
+                true
+            }
             Self::Unusable(_)
             | Self::Digest { .. }
             | Self::Section { .. }

@@ -118,6 +118,7 @@ impl Pipeline {
         let companions =
             companion.map_or_else(CompanionWrites::default, |companion| companion(subject.device));
         writes.extend(companions.writes);
+        let of_companion: Vec<Key> = companions.expected.iter().map(|(key, _)| key.clone()).collect();
         expected.extend(companions.expected);
 
         let commit = Commit {
@@ -130,6 +131,9 @@ impl Pipeline {
         };
         match self.records.commit(commit).await {
             Ok(_) => {}
+            Err(CommitError::Conflict { key, .. }) if of_companion.contains(&key) => {
+                return Err(ObserveError::CompanionChanged);
+            }
             Err(CommitError::Conflict { .. }) => return Ok(Tried::Again),
             Err(error) => return Err(error.into()),
         }

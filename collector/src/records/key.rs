@@ -16,6 +16,8 @@ pub const SUBJECTS: &[u8] = b"s/";
 pub const TOKENS: &[u8] = b"t/";
 /// Agents' identities.
 pub const AGENTS: &[u8] = b"a/";
+/// Accounts of the API.
+pub const ACCOUNTS: &[u8] = b"o/";
 /// Rows of imports that could not be used.
 pub const REFUSED_ROWS: &[u8] = b"r/";
 
@@ -69,7 +71,7 @@ pub fn enrolment(id: EnrollmentId) -> Key {
 /// # Errors
 /// When the name is over the bound of keys.
 pub fn account(name: &str) -> Result<Key, InvalidKey> {
-    Key::new([b"o/", name.as_bytes()].concat())
+    Key::new([ACCOUNTS, name.as_bytes()].concat())
 }
 
 /// A person.

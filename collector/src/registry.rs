@@ -1,1 +1,0 @@
-//! Identities, tokens and roles: what the certificate's name is worth now.

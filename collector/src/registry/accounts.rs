@@ -1,0 +1,166 @@
+//! People and tools that may use the API, and their roles.
+//!
+//! Held here and not in the certificate, so that a change is immediate.
+
+use std::{fmt, str::FromStr, sync::PoisonError};
+
+use muster_common::{time::Timestamp, trust::name::ShortName};
+use muster_proto::store::v1 as stored;
+use prost::Message;
+
+use super::{Registry, RegistryError};
+use crate::{
+    records::{Read, key, put},
+    store::{Commit, Key},
+};
+
+/// What an account may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Role {
+    /// Looks at everything that is not personal evidence.
+    Reader,
+    /// Imports what was bought.
+    Procurement,
+    /// Everything.
+    Admin,
+}
+
+/// A person or a tool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The name in its certificate: `operator/alice`, `service/siem`.
+    pub name: String,
+    /// What it may do.
+    pub roles: Vec<Role>,
+    /// Whether it is shut out for now.
+    pub disabled: bool,
+}
+
+impl Role {
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Reader => "reader",
+            Self::Procurement => "procurement",
+            Self::Admin => "admin",
+        }
+    }
+}
+
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Role {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        [Self::Reader, Self::Procurement, Self::Admin]
+            .into_iter()
+            .find(|role| role.name() == text)
+            .ok_or_else(|| format!("{text:?} is not one of reader, procurement, admin"))
+    }
+}
+
+impl Account {
+    /// Whether it has a role, or the one that has them all.
+    pub fn may(&self, role: Role) -> bool {
+        !self.disabled && self.roles.iter().any(|has| *has == role || *has == Role::Admin)
+    }
+}
+
+impl Registry {
+    /// Reads the accounts from the store.
+    ///
+    /// # Errors
+    /// When the store can't be read.
+    pub async fn load(&self) -> Result<(), RegistryError> {
+        let mut after: Option<Key> = None;
+        let mut accounts = Vec::new();
+        loop {
+            let page: Vec<(Key, stored::Account)> =
+                self.records.scan(key::ACCOUNTS, after.as_ref(), 1_000).await?;
+            let Some((last, _)) = page.last() else { break };
+            after = Some(last.clone());
+            accounts.extend(page.into_iter().map(|(_, account)| from_stored(account)));
+        }
+        let mut known = self.accounts.write().unwrap_or_else(PoisonError::into_inner);
+        *known = accounts.into_iter().map(|account| (account.name.clone(), account)).collect();
+        Ok(())
+    }
+
+    /// The account by the name in a certificate.
+    pub fn account(&self, name: &str) -> Option<Account> {
+        self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    }
+
+    /// Makes an operator's account, or sets its roles.
+    ///
+    /// # Errors
+    /// When the change can't be kept.
+    pub async fn set_operator(
+        &self,
+        name: &ShortName,
+        roles: &[Role],
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<(), RegistryError> {
+        let name = format!("operator/{}", name.as_str());
+        let key = key::account(&name).map_err(|error| RegistryError::Name(error.to_string()))?;
+        let read: Read<stored::Account> = self.records.get(key).await?;
+        let account = stored::Account {
+            name,
+            roles: roles.iter().map(|role| role.name().to_owned()).collect(),
+            created_ms: read.record.as_ref().map_or(now.as_millis(), |account| account.created_ms),
+            disabled: false,
+        };
+        let audit = stored::Audit {
+            action: "account.set".to_owned(),
+            target: account.name.clone(),
+            detail: account.roles.join(", "),
+        };
+        self.records
+            .commit(Commit {
+                kind: "account".to_owned(),
+                time: now,
+                actor: actor.to_owned(),
+                expected: vec![read.expectation()],
+                writes: vec![put(read.key, &account)],
+                audit: Some(audit.encode_to_vec()),
+            })
+            .await?;
+        let account = from_stored(account);
+        self.accounts.write().unwrap_or_else(PoisonError::into_inner).insert(account.name.clone(), account);
+        Ok(())
+    }
+}
+
+/// A role that this version does not know gives no right.
+fn from_stored(account: stored::Account) -> Account {
+    let stored::Account { name, roles, created_ms: _, disabled } = account;
+    Account { name, roles: roles.iter().filter_map(|role| role.parse().ok()).collect(), disabled }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::store::memory::MemoryStore;
+
+    #[tokio::test]
+    async fn roles_are_there_after_a_restart() {
+        let store = Arc::new(MemoryStore::default());
+        let registry = Registry::new(store.clone());
+        let name: ShortName = "alice".parse().unwrap();
+        registry.set_operator(&name, &[Role::Reader], "init", Timestamp::from_millis(1)).await.unwrap();
+        let again = Registry::new(store);
+        assert_eq!(again.account("operator/alice"), None);
+        again.load().await.unwrap();
+        let account = again.account("operator/alice").unwrap();
+        assert!(account.may(Role::Reader) && !account.may(Role::Procurement));
+        assert!(!Account { disabled: true, ..account }.may(Role::Reader));
+    }
+}

@@ -1,0 +1,64 @@
+//! Identities, tokens and accounts: what the name in a certificate is worth at this moment.
+//!
+//! The only room that decides who may come in. Certificates only name; a record here says whether the name is good, and
+//! closing a connection follows within moments of a change. Knows nothing of devices.
+
+mod accounts;
+mod agents;
+mod tokens;
+
+pub use accounts::{Account, Role};
+pub use agents::{AgentRefused, LiveAgent};
+pub use tokens::TokenState;
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, RwLock},
+};
+
+use muster_common::id::AgentId;
+
+use crate::{
+    records::{RecordError, Records},
+    store::{CommitError, Store},
+};
+
+/// A change of the registry that was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// There is nothing by that name.
+    #[error("there is no {kind} {name}")]
+    NotFound {
+        /// What was looked for.
+        kind: &'static str,
+        /// By which name.
+        name: String,
+    },
+    /// A name that can't be one.
+    #[error("{0}")]
+    Name(String),
+    /// A record could not be read.
+    #[error("could not read the registry")]
+    Read(#[from] RecordError),
+    /// The change was not taken.
+    #[error("could not keep the change")]
+    Commit(#[from] CommitError),
+    /// The system gave no random numbers.
+    #[error(transparent)]
+    Random(#[from] crate::enroll::token::NoRandomness),
+}
+
+/// Identities, tokens and accounts.
+#[derive(Debug)]
+pub struct Registry {
+    records: Records,
+    live: Mutex<HashMap<AgentId, Arc<LiveAgent>>>,
+    accounts: RwLock<HashMap<String, Account>>,
+}
+
+impl Registry {
+    /// Over a store; [`Self::load`] reads the accounts.
+    pub fn new(store: Arc<dyn Store>) -> Self {
+        Self { records: Records::new(store), live: Mutex::default(), accounts: RwLock::default() }
+    }
+}

@@ -1,0 +1,100 @@
+//! The one mapping from errors to gRPC statuses.
+//!
+//! A message tells the peer what to do; the cause goes to the log, since it may name paths and keys.
+
+use tonic::Status;
+
+use crate::{
+    pipeline::ObserveError,
+    records::RecordError,
+    registry::{AgentRefused, RegistryError},
+    store::{CommitError, StoreError, Unavailable},
+};
+
+/// Something that is nobody's fault but ours: logged whole, told in one sentence.
+pub fn internal(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Status {
+    tracing::error!(error = %Chain(error), "{what}");
+    Status::internal(what)
+}
+
+/// An error with its causes, on one line.
+struct Chain<'a>(&'a (dyn std::error::Error + 'static));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut cause = self.0.source();
+        while let Some(error) = cause {
+            write!(f, ": {error}")?;
+            cause = error.source();
+        }
+        Ok(())
+    }
+}
+
+/// Of an observation that was not taken.
+pub fn observe(error: &ObserveError) -> Status {
+    match error {
+        ObserveError::Unusable(_)
+        | ObserveError::Digest { .. }
+        | ObserveError::Section { .. }
+        | ObserveError::TooManySections
+        | ObserveError::TooMuchEvidence => Status::invalid_argument(error.to_string()),
+        ObserveError::Contended | ObserveError::CompanionChanged => Status::aborted(error.to_string()),
+        ObserveError::Read(error) => record(error),
+        ObserveError::Store(error) => store(error),
+        ObserveError::Commit(error) => commit(error),
+    }
+}
+
+/// Of a change of the registry that was not made.
+pub fn registry(error: RegistryError) -> Status {
+    match &error {
+        RegistryError::NotFound { .. } => Status::not_found(error.to_string()),
+        RegistryError::Name(_) => Status::invalid_argument(error.to_string()),
+        RegistryError::Read(error) => record(error),
+        RegistryError::Commit(error) => commit(error),
+        RegistryError::Random(_) => Status::unavailable(error.to_string()),
+    }
+}
+
+/// Of an agent that is not let in.
+pub fn agent(error: &AgentRefused) -> Status {
+    match error {
+        AgentRefused::Unknown => Status::unauthenticated(error.to_string()),
+        AgentRefused::Revoked { .. } => Status::permission_denied(error.to_string()),
+        AgentRefused::TooMany { .. } => Status::resource_exhausted(error.to_string()),
+        AgentRefused::Read(error) => record(error),
+    }
+}
+
+/// Of a record that could not be read.
+pub fn record(error: &RecordError) -> Status {
+    match error {
+        RecordError::Store(error) => store(error),
+        RecordError::Damaged { .. } => internal("a record is damaged: see the collector's log", error),
+    }
+}
+
+/// Of a commit that was not done.
+pub fn commit(error: &CommitError) -> Status {
+    match error {
+        CommitError::Conflict { .. } => Status::aborted("somebody else changed it: try again"),
+        CommitError::Unavailable(unavailable) => self::unavailable(unavailable),
+        CommitError::TooLarge { .. } | CommitError::DuplicateKey { .. } => {
+            internal("the change can't be kept: see the collector's log", error)
+        }
+    }
+}
+
+/// Of a store that did not answer.
+pub fn store(error: &StoreError) -> Status {
+    internal("the store can't be used: see the collector's log", error)
+}
+
+fn unavailable(error: &Unavailable) -> Status {
+    match error {
+        Unavailable::NoSpace { .. } => Status::resource_exhausted(error.to_string()),
+        Unavailable::DiskFailed | Unavailable::Closed => Status::unavailable(error.to_string()),
+    }
+}

@@ -44,7 +44,7 @@ impl Source for ProductSource {
             problems.add(
                 "SMBIOS",
                 ErrorKind::NotAvailable,
-                "no tables on this machine: its maker, model, serial numbers and UUID are unknown",
+                "this machine has no tables, so its maker, model, serial numbers and UUID are unknown",
             );
         }
 

@@ -123,7 +123,10 @@ impl Failure {
                 format!("the collector at {address} doesn't accept your certificate"),
                 "use one that this collector issued to a person or a tool; on its machine run: muster-collector operator NAME",
             ),
-            TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => Self::new(
+            // A collector that was set up anew has a root of the same name and another key: a bad signature.
+            TlsError::InvalidCertificate(
+                CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            ) => Self::new(
                 Kind::Denied,
                 format!("{address} is not the collector that your configuration trusts"),
                 "check `address`; if the collector was set up anew, fetch its roots.pem again over a way that you trust",

@@ -4,10 +4,10 @@
 
 use std::io::{self, Write};
 
-use anyhow::bail;
 use clap::{Parser, Subcommand};
+use muster_config::Problems;
 
-use crate::commands::{check_config, collect, sources};
+use crate::commands::{check_config, collect, enroll, run, sources, status};
 
 /// Gathers this machine's inventory and streams it to a Muster collector.
 #[derive(Debug, Parser)]
@@ -20,13 +20,13 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Run as the service: collect, and keep a session with the collector
-    Run,
+    Run(run::Arguments),
     /// Get this machine's certificate from a collector
-    Enroll,
+    Enroll(enroll::Arguments),
     /// Print the inventory of this machine, or of a recorded one, without a network
     Collect(collect::Arguments),
     /// Say how the service on this machine is doing
-    Status,
+    Status(status::Arguments),
     /// List what is read for an inventory, and from where
     Sources,
     /// Check the configuration and print what is in force
@@ -40,16 +40,28 @@ enum Command {
 pub fn run() -> anyhow::Result<()> {
     let mut out = io::BufWriter::new(io::stdout().lock());
     let result = match Arguments::parse().command {
-        Command::Run => bail!("run is not part of this build"),
-        Command::Enroll => bail!("enroll is not part of this build"),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Enroll(arguments) => enroll::run(&arguments, &mut out),
         Command::Collect(arguments) => collect::run(&arguments, &mut out),
-        Command::Status => bail!("status is not part of this build"),
+        Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Sources => sources::run(&mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {
         Err(error) if is_broken_pipe(&error) => Ok(()),
         result => result,
+    }
+}
+
+/// The number with which the process ends after an error: 78 (EX_CONFIG) for a wrong configuration, which a service
+/// manager need not try again, 75 (EX_TEMPFAIL) when an operator has to approve first, else 1.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<Problems>() {
+        78
+    } else if error.is::<enroll::NotApproved>() {
+        75
+    } else {
+        1
     }
 }
 

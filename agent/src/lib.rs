@@ -18,7 +18,13 @@ pub mod spool;
 pub mod credentials;
 pub mod transport;
 
+pub mod enroll;
+
+pub mod status;
+
 pub mod config;
+
+pub mod supervisor;
 
 pub mod cli;
 mod commands;

@@ -12,7 +12,7 @@ fn main() -> ExitCode {
         }
         Err(error) => {
             eprintln!("muster-agent: {error:#}");
-            ExitCode::FAILURE
+            ExitCode::from(muster_agent::cli::exit_code(&error))
         }
     }
 }

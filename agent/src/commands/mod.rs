@@ -4,7 +4,10 @@
 
 pub(crate) mod check_config;
 pub(crate) mod collect;
+pub(crate) mod enroll;
+pub(crate) mod run;
 pub(crate) mod sources;
+pub(crate) mod status;
 
 mod summary;
 mod table;

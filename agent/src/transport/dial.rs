@@ -159,7 +159,7 @@ fn explanation(status: &Status) -> String {
 }
 
 /// The innermost cause, such as `Connection refused`, which tonic's own text leaves out.
-fn cause(status: &Status) -> Option<String> {
+pub(crate) fn cause(status: &Status) -> Option<String> {
     let mut innermost = std::error::Error::source(status)?;
     while let Some(next) = innermost.source() {
         innermost = next;

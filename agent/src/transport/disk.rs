@@ -74,12 +74,18 @@ impl Disk {
 
     async fn blocking<T: Send + 'static>(&self, work: impl FnOnce(&Path, usize) -> T + Send + 'static) -> T {
         let Self { folder, spool_limit } = self.clone();
-        match tokio::task::spawn_blocking(move || work(&folder, spool_limit)).await {
-            Ok(result) => result,
-            Err(error) => match error.try_into_panic() {
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(_) => unreachable!("blocking work that has begun is never cancelled"),
-            },
-        }
+        off_thread(move || work(&folder, spool_limit)).await
+    }
+}
+
+/// Runs work that can block, such as that with files, off the async thread.
+pub(crate) async fn off_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            // Only a runtime that is being torn down cancels what has not begun; nobody polls us then.
+            Err(_) => std::future::pending().await,
+        },
     }
 }

@@ -37,7 +37,7 @@ pub trait Hooks: Send + Sync {
     ) -> impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + Send;
 
     /// Does what the collector may ask for.
-    fn order(&self, order: Order);
+    fn order(&self, order: Order) -> impl Future<Output = ()> + Send;
 
     /// Takes note of what happened.
     fn note(&self, note: Note);
@@ -184,9 +184,9 @@ impl<H: Hooks> Session<'_, H> {
                     outbox.push_back(request(Message::Heartbeat(v1::Heartbeat { endpoint_time })));
                 }
                 Action::StoreLineage(lineage) => self.hooks.store_lineage(lineage).await?,
-                Action::CollectNow => self.hooks.order(Order::CollectNow),
-                Action::SetInterval(interval) => self.hooks.order(Order::SetInterval(interval)),
-                Action::TakeTrustBundle(bundle) => self.hooks.order(Order::TakeTrustBundle(bundle)),
+                Action::CollectNow => self.hooks.order(Order::CollectNow).await,
+                Action::SetInterval(interval) => self.hooks.order(Order::SetInterval(interval)).await,
+                Action::TakeTrustBundle(bundle) => self.hooks.order(Order::TakeTrustBundle(bundle)).await,
                 Action::Note(note) => self.hooks.note(note),
                 Action::Close(reconnect) => return Ok(Some(reconnect)),
             }

@@ -167,7 +167,15 @@ impl Session {
             v1::Codec::Identity => envelope.payload.to_vec(),
             v1::Codec::Unspecified => panic!("no codec"),
         };
-        self.chunks.extend(v1::Report::decode(payload.as_slice()).unwrap().sections);
+        for part in v1::Report::decode(payload.as_slice()).unwrap().sections {
+            match self.chunks.last_mut() {
+                Some(open) if open.section == part.section => {
+                    open.upserts.extend(part.upserts);
+                    open.removed_keys.extend(part.removed_keys);
+                }
+                Some(_) | None => self.chunks.push(part),
+            }
+        }
         if !envelope.last_chunk {
             return Step::Say(Vec::new());
         }

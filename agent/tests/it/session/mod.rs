@@ -62,7 +62,7 @@ impl Hooks for Rest {
         Ok(())
     }
 
-    fn order(&self, _order: Order) {}
+    async fn order(&self, _order: Order) {}
 
     fn note(&self, note: Note) {
         self.notes.lock().unwrap().push(note);
@@ -292,8 +292,14 @@ impl ingest_server::Ingest for Service {
 
 #[tokio::test]
 async fn the_same_over_grpc_with_reports_of_several_chunks() {
-    let collector =
-        Collector::new([Mood::LoseReport, Mood::Refuse, Mood::Take, Mood::Forget, Mood::LoseAnswer]);
+    let collector = Collector::new([
+        Mood::LoseReport,
+        Mood::Refuse,
+        Mood::Take,
+        Mood::Take,
+        Mood::Forget,
+        Mood::LoseAnswer,
+    ]);
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let service = ingest_server::IngestServer::new(Service(collector.clone()));

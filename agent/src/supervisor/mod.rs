@@ -1,0 +1,256 @@
+//! The life of the service: settings in, state folder, identity, then collecting and the session until it is stopped.
+//!
+//! Every task of the service is spawned here. One thread runs them all; what can block (files, reading the machine)
+//! goes to a few helper threads.
+
+mod enrolling;
+mod gather;
+mod lock;
+mod wiring;
+
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
+
+use muster_common::time::{Clock, SystemClock};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+pub use gather::{Machine, ReadError};
+pub use lock::{StateLock, StateLockError};
+
+use crate::{
+    config::Settings,
+    credentials::{
+        clock::JudgingClock,
+        files::{CredentialError, CredentialFiles, Slot},
+        identity::Identity,
+    },
+    spool::EpochError,
+    status::{Board, ConnectionState, Kind},
+    transport::{
+        backoff::Chance,
+        disk::{Disk, off_thread},
+        link::keep_connected,
+        session::Inputs,
+        state::SessionState,
+    },
+};
+use gather::Gatherer;
+use wiring::{AgentDial, Wiring};
+
+/// From the stop to the end of the last session; the session itself waits five seconds for its last report.
+const GRACE: Duration = Duration::from_secs(10);
+/// Helper threads: one reads the machine, the others write files.
+const BLOCKING_THREADS: usize = 4;
+
+/// Why the service can't run.
+#[derive(Debug, thiserror::Error)]
+pub enum SupervisorError {
+    /// The system gives no runtime or no signals.
+    #[error("the service can't be started")]
+    Start(#[source] io::Error),
+    /// Another process uses the state folder, or it can't be locked.
+    #[error(transparent)]
+    Lock(#[from] StateLockError),
+    /// The identity can't be used.
+    #[error("the agent's identity can't be used")]
+    Credentials(#[from] CredentialError),
+    /// There is no identity and no way to get one.
+    #[error(
+        "this machine is not enrolled: run muster-agent enroll --token-file FILE with an enrolment string of muster-collector token create, or put its file's path into token_file"
+    )]
+    NotEnrolled,
+    /// The spool can't be begun.
+    #[error("the spool can't be begun in {folder}")]
+    Spool {
+        /// The state folder.
+        folder: PathBuf,
+        /// Why.
+        #[source]
+        source: EpochError,
+    },
+}
+
+/// Runs the service until SIGTERM, SIGINT or Ctrl-C, then drains.
+pub fn run(settings: Settings) -> Result<(), SupervisorError> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()
+        .map_err(SupervisorError::Start)?;
+    let result = runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let signal = stop_signal().map_err(SupervisorError::Start)?;
+        tokio::select! {
+            result = serve(settings, stop.clone()) => result,
+            () = async { signal.await; stop.cancel(); std::future::pending().await } => Ok(()),
+        }
+    });
+    // A reading of the machine that hangs must not hold the stop.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    result
+}
+
+/// The service itself, until `stop`.
+pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), SupervisorError> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let files = {
+        let folder = settings.state_dir.clone();
+        off_thread(move || CredentialFiles::open(&folder)).await?
+    };
+    let _lock = StateLock::take(&settings.state_dir)?;
+
+    let board = Arc::new(Board::open(&settings.state_dir, clock.clone()));
+    begin(&board, &settings);
+    let last_written = CancellationToken::new();
+    let writer = tokio::spawn({
+        let (board, last_written) = (board.clone(), last_written.clone());
+        async move { board.keep_written(last_written).await }
+    });
+
+    let result = enrolled_and_connected(settings, &files, &board, clock, &stop).await;
+
+    if let Err(error) = &result {
+        board.problem(&chain(error));
+    }
+    board.event(Kind::Service, "stopped");
+    board.update(|status| {
+        status.connection.state = ConnectionState::Stopped;
+        status.connection.retry = None;
+    });
+    last_written.cancel();
+    if writer.await.is_err() {
+        tracing::warn!("the status was not written to the end");
+    }
+    result
+}
+
+async fn enrolled_and_connected(
+    settings: Settings,
+    files: &CredentialFiles,
+    board: &Arc<Board>,
+    clock: Arc<dyn Clock>,
+    stop: &CancellationToken,
+) -> Result<(), SupervisorError> {
+    let judging = Arc::new(JudgingClock::new(clock.clone()));
+    let machine = Machine::new(&settings.disabled_sources, clock.clone());
+    let present = {
+        let files = files.clone();
+        off_thread(move || files.load(Slot::Current)).await?
+    };
+    let identity = match present {
+        Some(identity) => identity,
+        None => match enrolling::enrol(&settings, files, &machine, board, judging.clone(), stop).await? {
+            Some(identity) => identity,
+            None => return Ok(()),
+        },
+    };
+    say_who(board, &identity);
+
+    let spool_limit = usize::try_from(settings.spool_limit_bytes).unwrap_or(usize::MAX);
+    let disk = Disk::new(settings.state_dir.clone(), spool_limit);
+    let (ledger, sequence, lost) = disk
+        .load()
+        .await
+        .map_err(|source| SupervisorError::Spool { folder: settings.state_dir.clone(), source })?;
+    for error in lost {
+        tracing::warn!(error = %chain(&error), "a state file can't be used, its content is reported anew");
+        board.event(Kind::Problem, &format!("{}; its content is reported anew", chain(&error)));
+    }
+
+    let boot_id = machine.boot_id().await;
+    let wiring = Arc::new(Wiring::new(
+        identity,
+        files.clone(),
+        board.clone(),
+        clock,
+        judging,
+        boot_id,
+        settings.schedule.interval,
+    ));
+    let gatherer = Gatherer {
+        machine,
+        board: board.clone(),
+        jitter_percent: settings.schedule.jitter_percent,
+        interval: wiring.interval(),
+        collect_now: wiring.collect_now(),
+    };
+    let (sender, inventories) = mpsc::channel(1);
+    let gathering = tokio::spawn(gatherer.keep_collecting(sender, stop.clone()));
+    let mut inputs = Inputs { inventories, stop: stop.clone() };
+    let mut dial = AgentDial::new(wiring.clone(), settings.collector.session.clone());
+    let mut state = SessionState::new(ledger, sequence);
+    let connected = keep_connected(&mut dial, &mut state, &disk, &*wiring, &mut inputs, Chance::draw);
+    tokio::select! {
+        () = connected => {}
+        () = async { stop.cancelled().await; tokio::time::sleep(GRACE).await } => {
+            tracing::warn!("the last session did not end within its time");
+        }
+    }
+    stop.cancel();
+    drop(inputs);
+    if gathering.await.is_err() {
+        tracing::error!("collecting ended by a fault in the agent, please report it");
+    }
+    Ok(())
+}
+
+fn begin(board: &Board, settings: &Settings) {
+    let version = env!("CARGO_PKG_VERSION");
+    tracing::info!(agent.version = version, collector = %settings.collector.session, "muster-agent started");
+    let started = board.time();
+    board.update(|status| {
+        status.agent_version = version.to_owned();
+        status.process_id = std::process::id();
+        status.started = started;
+        status.collector = settings.collector.session.to_string();
+    });
+    board.event(Kind::Service, &format!("started, version {version}"));
+}
+
+fn say_who(board: &Board, identity: &Identity) {
+    board.update(|status| {
+        status.identity = Some(crate::status::Identity {
+            agent_id: identity.agent_id.to_string(),
+            device_id: identity.device_id.to_string(),
+            certificate_end: identity.lifetime().not_after.to_string(),
+        });
+    });
+}
+
+/// An error with its causes, in one line.
+pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        next = cause.source();
+    }
+    text
+}
+
+/// Ends when the service is asked to stop.
+#[cfg(unix)]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Ends when the service is asked to stop.
+#[cfg(not(unix))]
+fn stop_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        // Without a handler the system's own ends the process, which is a stop too.
+        if tokio::signal::ctrl_c().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    })
+}

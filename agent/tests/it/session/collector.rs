@@ -17,7 +17,7 @@ use tonic::Status;
 
 /// What the collector does with the next report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mood {
+pub(super) enum Mood {
     /// Takes it.
     Take,
     /// Takes it, and the connection breaks before the acknowledgement.
@@ -33,7 +33,7 @@ pub enum Mood {
 }
 
 /// Items by key: body and installation.
-pub type Items = BTreeMap<KeyDigest, (Vec<u8>, Vec<u8>)>;
+pub(super) type Items = BTreeMap<KeyDigest, (Vec<u8>, Vec<u8>)>;
 
 #[derive(Debug, Default, Clone)]
 struct Section {
@@ -56,7 +56,7 @@ struct Held {
 
 /// The collector, shared by its sessions.
 #[derive(Debug, Clone)]
-pub struct Collector {
+pub(super) struct Collector {
     held: Arc<Mutex<Held>>,
     changed: Arc<watch::Sender<u64>>,
 }
@@ -67,19 +67,19 @@ enum Step {
 }
 
 impl Collector {
-    pub fn new(moods: impl IntoIterator<Item = Mood>) -> Self {
+    pub(super) fn new(moods: impl IntoIterator<Item = Mood>) -> Self {
         let held = Held { moods: moods.into_iter().collect(), ..Held::default() };
         Self { held: Arc::new(Mutex::new(held)), changed: Arc::new(watch::Sender::new(0)) }
     }
 
     /// Sections that came in full, and sessions.
-    pub fn counts(&self) -> (usize, usize) {
+    pub(super) fn counts(&self) -> (usize, usize) {
         let held = self.held.lock().unwrap();
         (held.full, held.sessions)
     }
 
     /// Returns once the sections are these.
-    pub async fn until(&self, expected: &BTreeMap<String, Items>) {
+    pub(super) async fn until(&self, expected: &BTreeMap<String, Items>) {
         let mut changed = self.changed.subscribe();
         loop {
             let same = {
@@ -95,7 +95,7 @@ impl Collector {
     }
 
     /// Serves one stream to its end.
-    pub async fn serve(
+    pub(super) async fn serve(
         self,
         mut requests: impl Stream<Item = v1::SessionRequest> + Unpin,
         answers: mpsc::Sender<Result<v1::SessionResponse, Status>>,

@@ -135,7 +135,7 @@ fn inventory(number: u64, packages: u64) -> Inventory {
             version: format!("{}", if n % 10 == number % 10 { number } else { 0 }),
             ..Package::default()
         }),
-        installation: Some(Installation { held: n % 3 == 0, ..Installation::default() }),
+        installation: Some(Installation { held: n.is_multiple_of(3), ..Installation::default() }),
     };
     let section = |name: &'static str, items: Vec<Item>| Section {
         name: SectionName::known(name),

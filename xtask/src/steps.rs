@@ -25,11 +25,21 @@ pub(crate) struct Steps {
     skipped: Vec<String>,
     failed: Vec<String>,
     seconds: f64,
+    /// Steps whose title doesn't contain this are left out.
+    only: String,
 }
 
 impl Steps {
+    /// A run of those steps alone whose title contains the text; of all when it is empty.
+    pub(crate) fn only(text: &str) -> Self {
+        Self { only: text.to_owned(), ..Self::default() }
+    }
+
     /// Runs one step, printing its title before and its result with the duration after.
     pub(crate) fn step(&mut self, title: &str, work: impl FnOnce() -> Result<Outcome>) {
+        if !title.contains(&self.only) {
+            return;
+        }
         println!("── {title}");
         let start = Instant::now();
         let result = work();
@@ -63,6 +73,9 @@ impl Steps {
             self.skipped.len(),
             self.seconds
         );
+        if self.passed + self.failed.len() + self.skipped.len() == 0 {
+            bail!("no step's title contains {:?}", self.only);
+        }
         if self.failed.is_empty() {
             return Ok(());
         }
@@ -140,6 +153,17 @@ mod tests {
         steps.step("third", || Ok(Outcome::Skipped("not here".to_owned())));
         assert_eq!((steps.passed, steps.skipped.len()), (1, 1));
         assert_eq!(steps.finish().unwrap_err().to_string(), "failed: first");
+    }
+
+    #[test]
+    fn only_some_steps_can_be_run_and_none_is_an_error() {
+        let mut steps = Steps::only("form");
+        steps.step("formatting", || Ok(Outcome::Done));
+        steps.step("lints", || bail!("never run"));
+        assert!(steps.finish().is_ok());
+        let mut steps = Steps::only("wishes");
+        steps.step("lints", || Ok(Outcome::Done));
+        assert!(steps.finish().unwrap_err().to_string().contains("wishes"));
     }
 
     #[test]

@@ -14,10 +14,13 @@ pub(crate) struct Arguments {
     /// Install nothing, even where it would be allowed
     #[arg(long)]
     no_install: bool,
+    /// Only the steps whose title contains this, such as lints or documents
+    #[arg(long, value_name = "TEXT", default_value = "", hide_default_value = true)]
+    only: String,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut steps = Steps::default();
+    let mut steps = Steps::only(&arguments.only);
     steps.step("tools that the tests need", || match arguments.no_install {
         true => Ok(Outcome::Skipped("--no-install was given".to_owned())),
         false => needs::install(),
@@ -33,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     });
     steps.step("binaries", || cargo_step(&["build", "--workspace", "--bins"]));
     steps.step("tests", tests);
-    steps.step("tests in documentation", || cargo_step(&["test", "--workspace", "--doc"]));
+    steps.step("tests in documentation", || cargo_step(&["test", "--workspace", "--doc", "--quiet"]));
     steps.step("reference documentation", || {
         let mut command = cargo(&["doc", "--workspace", "--no-deps", "--document-private-items"]);
         shown(command.env("RUSTDOCFLAGS", "-D warnings")).map(|()| Outcome::Done)

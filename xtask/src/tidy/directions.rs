@@ -10,7 +10,7 @@ use super::{Source, Violation};
 const RIM: &[&str] = &["enroll", "ingest", "import", "admin", "dashboard", "export", "notify", "background"];
 /// What machines claim, what operators change, who there is, and all reads.
 const SPINE: &[&str] = &["pipeline", "actions", "registry", "query"];
-/// Pure decisions.
+/// Pure decisions; each may build on those before it.
 const POLICY: &[&str] = &["identity", "merge", "flags", "governance", "advisory"];
 /// What keeps and finds.
 const GROUND: &[&str] = &["store", "index"];
@@ -80,9 +80,11 @@ fn collector(source: &Source, module: &str, found: &mut Vec<Violation>) {
     if POLICY.contains(&module) {
         for named in &named {
             let first = named.parts.first().map_or("", String::as_str);
-            if first != module {
+            let is_before =
+                POLICY.iter().take_while(|policy| **policy != module).any(|policy| *policy == first);
+            if first != module && !is_before {
                 let message = format!(
-                    "{module} may not use crate::{first}: policy is pure and sees muster_common only"
+                    "{module} may not use crate::{first}: policy sees muster_common, and of policy what comes before"
                 );
                 found.push(Violation::new(&source.path, named.line, message));
             }
@@ -203,12 +205,15 @@ mod tests {
                 "use crate::store::Store;\nuse std::time::SystemTime;\nuse std::fs;\n",
             ),
             ("collector/src/identity/mod.rs", "use std::time::Duration;\nuse tracing::info;\n"),
+            ("collector/src/identity/judge.rs", "use crate::merge::Fold;\n"),
+            ("collector/src/merge/fold.rs", "use crate::identity::Evidence;\n"),
         ];
         let expected = [
             "collector/src/merge/mod.rs:1",
             "collector/src/merge/mod.rs:2",
             "collector/src/merge/mod.rs:3",
             "collector/src/identity/mod.rs:2",
+            "collector/src/identity/judge.rs:1",
         ];
         check(modules, &files, &expected);
     }

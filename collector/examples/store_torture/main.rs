@@ -5,10 +5,11 @@
 //! store_torture dump FOLDER                  prints every change and every record, and whether the chain is whole
 //! store_torture measure FOLDER               prints a table of rates
 //! ```
-//! Built with the feature `failpoints` it takes fail points from the environment variable FAILPOINTS.
+//! It takes fail points from the environment variable FAILPOINTS.
 
 #![expect(clippy::print_stdout, reason = "its output is what it is for")]
 
+mod dump;
 mod measure;
 mod work;
 
@@ -17,7 +18,6 @@ use std::{path::Path, time::Duration};
 use anyhow::{Context, bail};
 
 fn main() -> anyhow::Result<()> {
-    #[cfg(feature = "failpoints")]
     let _points = fail::FailScenario::setup();
     let words: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
             let tasks = tasks.parse().context("TASKS is not a number")?;
             runtime.block_on(work::run(Path::new(folder), tasks, seconds))
         }
-        ["dump", folder] => runtime.block_on(work::dump(Path::new(folder))),
+        ["dump", folder] => runtime.block_on(dump::run(Path::new(folder))),
         ["measure", folder] => runtime.block_on(measure::run(Path::new(folder))),
         _ => bail!("usage: store_torture run FOLDER TASKS SECONDS | dump FOLDER | measure FOLDER"),
     }

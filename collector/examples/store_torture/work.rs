@@ -1,16 +1,12 @@
-//! What the torture commits, and how it shows afterwards what is there.
+//! What the torture commits, and how a write is told from any other.
 //!
-//! Knows nothing of who kills it. Each task owns a few keys and writes one to three of them in a commit; a value says
+//! Knows nothing of who kills it, and is a module of a test too. Each task owns a few keys and writes one to three of them in a commit; a value says
 //! which write of its key it is, so that a write that is missing, doubled or halved shows in a dump.
 //!
 //! ```text
 //! ready POSITION                               the store is open
 //! ack POSITION KEY:REVISION:COUNT…             that commit returned
-//! change POSITION KEY:REVISION:COUNT…          a change as the log has it
-//! record KEY:REVISION:COUNT                    a record as the view has it
-//! chain COUNT / start WHAT                     the journal's chain is whole; how the view was found
 //! ```
-//! COUNT is `damaged` when the value isn't that of any write.
 
 use std::{
     io::Write as _,
@@ -21,7 +17,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use muster_collector::store::{
-    CatalogueId, CatalogueItem, Commit, Key, Position, Revision, Store, Write,
+    CatalogueId, CatalogueItem, Commit, Key, Revision, Store, Write, Written,
     embedded::{EmbeddedOptions, EmbeddedStore},
 };
 use muster_common::time::{Clock, SystemClock};
@@ -31,9 +27,9 @@ const KEYS: u64 = 8;
 /// About how many bytes of values stand in front of the filler: the count and a catalogue number.
 const HEAD_BYTES: usize = 12;
 
-fn options(folder: &Path) -> EmbeddedOptions {
+/// A store that begins many segments and makes many checkpoints while it is killed.
+pub(crate) fn options(folder: &Path) -> EmbeddedOptions {
     EmbeddedOptions {
-        // Small enough that many segments begin and many checkpoints happen while it is killed.
         segment_bytes: 4 << 20,
         checkpoint_every: Duration::from_millis(700),
         low_water_mib: 16,
@@ -65,7 +61,7 @@ fn value(key: &Key, count: u64, item: CatalogueId) -> Vec<u8> {
 }
 
 /// Which write a value is of, if it is whole.
-fn count_of(key: &Key, bytes: &[u8]) -> Option<(u64, CatalogueId)> {
+pub(crate) fn count_of(key: &Key, bytes: &[u8]) -> Option<(u64, CatalogueId)> {
     let (count, rest) = bytes.split_first_chunk()?;
     let (item, _) = rest.split_first_chunk()?;
     let (count, item) = (u64::from_be_bytes(*count), CatalogueId::from_number(u32::from_be_bytes(*item)));
@@ -146,46 +142,14 @@ async fn work(store: Arc<EmbeddedStore>, task: u64, end: Instant) -> Result<()> 
     Ok(())
 }
 
-/// Prints all that is in the store.
-pub(crate) async fn dump(folder: &Path) -> Result<()> {
-    let store = EmbeddedStore::open(options(folder)).await?;
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    writeln!(out, "start {:?}", store.start())?;
-    writeln!(out, "chain {}", store.verify().await?)?;
-    let mut after = Position::START;
-    loop {
-        let changes = store.changes(after, 1000).await?;
-        let Some(last) = changes.last() else { break };
-        after = last.position;
-        for change in changes {
-            write!(out, "change {}", change.position)?;
-            for written in change.writes {
-                let whole = written.value.as_deref().and_then(|value| count_of(&written.key, value));
-                write!(out, " {}", shown(&written.key, written.revision, whole))?;
-            }
-            writeln!(out)?;
-        }
-    }
-    let mut last: Option<Key> = None;
-    loop {
-        let records = store.scan(b"t", last.as_ref(), 1000).await?;
-        let Some((key, _)) = records.last() else { break };
-        last = Some(key.clone());
-        for (key, record) in records {
-            let mut whole = count_of(&key, &record.value);
-            if let Some((_, id)) = whole
-                && !store.catalogue(&[id]).await?.iter().flatten().any(|value| value.starts_with(b"item "))
-            {
-                whole = None;
-            }
-            writeln!(out, "record {}", shown(&key, record.revision, whole))?;
-        }
-    }
-    out.flush()?;
-    store.close().await.context("failed to close")
+/// A write of the log as it stands in an `ack` line.
+pub(crate) fn shown_written(written: &Written) -> String {
+    let whole = written.value.as_deref().and_then(|value| count_of(&written.key, value));
+    shown(&written.key, written.revision, whole)
 }
 
-fn shown(key: &Key, revision: Revision, whole: Option<(u64, CatalogueId)>) -> String {
+/// A write as text.
+pub(crate) fn shown(key: &Key, revision: Revision, whole: Option<(u64, CatalogueId)>) -> String {
     let count = whole.map_or_else(|| "damaged".to_owned(), |(count, _)| count.to_string());
     format!("{key}:{revision}:{count}")
 }

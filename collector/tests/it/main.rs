@@ -6,4 +6,6 @@ mod index;
 mod pipeline;
 mod store_conformance;
 mod store_embedded;
+mod store_faults;
+mod store_kill;
 mod trust;

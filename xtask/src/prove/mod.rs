@@ -7,7 +7,11 @@
 //! [`PROOFS`], and the figures that it prints into the document that makes the claim.
 
 mod clone;
+mod disk;
+mod oracle;
 mod python;
+mod store_durability;
+mod victim;
 
 use anyhow::{Result, bail};
 
@@ -29,6 +33,11 @@ const PROOFS: &[Proof] = &[
         shows: "a client in Python, generated from proto/schema, lists devices over mutual TLS",
         run: python::run,
     },
+    Proof {
+        name: "store-durability",
+        shows: "what the embedded store acknowledged is there after kill -9 and power loss, once",
+        run: store_durability::run,
+    },
 ];
 
 /// Which proof, and its own options.
@@ -44,7 +53,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     let Some(name) = &arguments.name else {
         for proof in PROOFS {
-            println!("{:12} {}", proof.name, proof.shows);
+            println!("{:16} {}", proof.name, proof.shows);
         }
         return Ok(());
     };

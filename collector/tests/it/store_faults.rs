@@ -1,0 +1,155 @@
+//! The embedded store when writes, syncs and renames fail: what it says, what it keeps, and when it recovers.
+
+use std::path::Path;
+
+use fail::FailScenario;
+use muster_collector::store::{
+    CatalogueItem, CommitError, Presence, Store, Unavailable,
+    embedded::{EmbeddedOptions, EmbeddedStore},
+};
+use tempfile::TempDir;
+
+use crate::store_conformance::{commit, get, key};
+
+async fn open(folder: &Path) -> EmbeddedStore {
+    let options = EmbeddedOptions { segment_bytes: 400, ..EmbeddedOptions::new(folder) };
+    EmbeddedStore::open(options).await.unwrap()
+}
+
+async fn write(store: &EmbeddedStore, value: &str) -> Result<(), CommitError> {
+    store.commit(vec![commit(&[], &[("a", value)])]).await.remove(0).map(drop)
+}
+
+fn is_full(result: &Result<(), CommitError>) -> bool {
+    matches!(result, Err(CommitError::Unavailable(Unavailable::NoSpace { .. })))
+}
+
+#[tokio::test]
+async fn a_full_disk_stops_acknowledging_and_is_over_when_there_is_space() {
+    let scenario = FailScenario::setup();
+    for point in ["journal-write-full", "journal-segment-write", "store-free-mib"] {
+        let folder = TempDir::new().unwrap();
+        let store = open(folder.path()).await;
+        for _ in 0..5 {
+            write(&store, "before").await.unwrap();
+        }
+        fail::cfg(point, "return(1)").unwrap();
+        let id =
+            store.intern(vec![CatalogueItem { digest: [1; 16], value: b"item".to_vec() }]).await.unwrap();
+        // A segment takes a few entries, so within as many tries a new one is wanted.
+        let mut refused = 0;
+        for _ in 0..4 {
+            let result = write(&store, "while full").await;
+            assert!(result.is_ok() || is_full(&result), "{point}: {result:?}");
+            refused += u32::from(is_full(&result));
+        }
+        assert!(refused > 0, "{point} did nothing");
+        assert!(get(&store, "a").await.is_some(), "{point}: reads go on");
+        fail::remove(point);
+        write(&store, "after").await.unwrap();
+        let all = store.position().await.number();
+        assert_eq!(all, 10 - u64::from(refused), "{point}: what was refused isn't there");
+        store.close().await.unwrap();
+        let store = open(folder.path()).await;
+        assert_eq!(store.position().await.number(), all);
+        assert_eq!(get(&store, "a").await.unwrap().0, "after");
+        assert_eq!(store.catalogue(&id).await.unwrap(), [Some(b"item".to_vec())], "{point}");
+        assert_eq!(store.verify().await.unwrap(), all);
+        store.close().await.unwrap();
+    }
+    scenario.teardown();
+}
+
+#[tokio::test]
+async fn after_a_failed_sync_nothing_is_acknowledged_until_it_is_opened_again() {
+    let scenario = FailScenario::setup();
+    let points = [
+        "journal-write",
+        "journal-sync",
+        "journal-segment-sync",
+        "journal-segment-rename",
+        "journal-folder-sync",
+        "view-apply",
+    ];
+    for point in points {
+        let folder = TempDir::new().unwrap();
+        let store = open(folder.path()).await;
+        write(&store, "before").await.unwrap();
+        fail::cfg(point, "return").unwrap();
+        let mut acknowledged = 1;
+        let failed = loop {
+            match write(&store, "while broken").await {
+                Ok(()) => acknowledged += 1,
+                Err(error) => break error,
+            }
+            assert!(acknowledged < 20, "{point} did nothing");
+        };
+        let disk_failed = Unavailable::DiskFailed;
+        assert_eq!(failed, CommitError::Unavailable(disk_failed.clone()), "{point}");
+        fail::remove(point);
+        let again = write(&store, "after").await;
+        assert_eq!(again, Err(CommitError::Unavailable(disk_failed.clone())), "{point}: it stays so");
+        assert_eq!(store.health(), Err(disk_failed), "{point}");
+        assert!(get(&store, "a").await.is_some(), "{point}: reads go on");
+        // The last checkpoint of a view that failed can't be relied on either.
+        store.close().await.unwrap();
+        let store = open(folder.path()).await;
+        let found = store.position().await.number();
+        assert!(found == acknowledged || found == acknowledged + 1, "{point}: {found} of {acknowledged}");
+        assert_eq!(store.verify().await.unwrap(), found);
+        write(&store, "recovered").await.unwrap();
+        store.close().await.unwrap();
+    }
+    scenario.teardown();
+}
+
+#[tokio::test]
+async fn a_checkpoint_that_fails_stops_acknowledging_unless_only_space_was_missing() {
+    let scenario = FailScenario::setup();
+    for (point, stays) in [
+        ("view-flush", false),
+        ("view-sync", false),
+        ("store-replace-sync", false),
+        ("store-replace-write", true),
+    ] {
+        let folder = TempDir::new().unwrap();
+        let options = EmbeddedOptions {
+            checkpoint_every: std::time::Duration::from_millis(5),
+            ..EmbeddedOptions::new(folder.path())
+        };
+        let store = EmbeddedStore::open(options).await.unwrap();
+        fail::cfg(point, "return").unwrap();
+        let mut positions = 0;
+        while store.health().is_ok() && positions < 200 {
+            positions += u64::from(write(&store, "x").await.is_ok());
+        }
+        assert_eq!(store.health().is_ok(), stays, "{point} after {positions} commits");
+        fail::remove(point);
+        store.close().await.unwrap();
+        let store = open(folder.path()).await;
+        assert!(store.position().await.number() >= positions, "{point}");
+        store.close().await.unwrap();
+    }
+    scenario.teardown();
+}
+
+#[tokio::test]
+async fn presence_that_cannot_be_written_leaves_the_old() {
+    let scenario = FailScenario::setup();
+    for point in ["store-replace-write", "store-replace-sync", "store-replace-rename", "store-folder-sync"] {
+        let folder = TempDir::new().unwrap();
+        let store = open(folder.path()).await;
+        let presence = |value: &str| vec![Presence { key: key("a"), value: Some(value.as_bytes().to_vec()) }];
+        store.put_presence(presence("old")).await.unwrap();
+        fail::cfg(point, "return").unwrap();
+        assert!(store.put_presence(presence("new")).await.is_err(), "{point}");
+        fail::remove(point);
+        store.close().await.unwrap();
+        let store = open(folder.path()).await;
+        let kept = store.presence().await.unwrap().remove(0).1;
+        assert!(kept == b"old" || kept == b"new", "{point}");
+        write(&store, "x").await.unwrap();
+        store.close().await.unwrap();
+    }
+    scenario.teardown();
+}

@@ -1,15 +1,15 @@
 //! `muster device`: everything about one machine, found by id, serial number, host name or another identifier.
 
+mod history;
+mod software;
+
 use muster_common::{id::DeviceId, time::Timestamp};
 use muster_proto::{
     convert::to_timestamp,
-    v1::{
-        Device, GetDeviceRequest, GetInventoryRequest, HistoryEntry, Inventory, ListDeviceHistoryRequest,
-        ListDeviceHistoryResponse, LookupRequest, SectionStatus, item,
-    },
+    v1::{Device, GetDeviceRequest, GetInventoryRequest, Inventory, LookupRequest, SectionStatus},
 };
 
-use super::{Paging, bare_id, count_note, devices, grouped};
+use super::{Paging, bare_id, devices, grouped};
 use crate::{
     connection::{Session, ask},
     failure::{Failure, Kind},
@@ -43,8 +43,7 @@ pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Re
     let device = find(words, session).await?;
     let mut query = session.query.clone();
     if words.history {
-        let history = history(&device, &words.paging, session).await?;
-        return Ok(history_answer(&device, &history, screen));
+        return history::run(&device, &words.paging, session, screen).await;
     }
     let inventory = query.get_inventory(ask(GetInventoryRequest { name: device.name.clone() })).await;
     let inventory = match session.explain(inventory) {
@@ -60,7 +59,7 @@ pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Re
                 "install muster-agent there: muster token create",
             )
         })?;
-        return Ok(software_answer(&device, &inventory));
+        return Ok(software::answer(&device, &inventory));
     }
     // What could not be read belongs to the present; it says nothing of an earlier time.
     let inventory = inventory.filter(|_| words.at.is_none());
@@ -109,29 +108,6 @@ async fn find(words: &Words, session: &Session) -> Result<Device, Failure> {
                 "name the one that you mean by its id",
             ))
         }
-    }
-}
-
-async fn history(
-    device: &Device,
-    paging: &Paging,
-    session: &Session,
-) -> Result<ListDeviceHistoryResponse, Failure> {
-    let mut whole = ListDeviceHistoryResponse::default();
-    let mut token = paging.first_token();
-    loop {
-        let request = ListDeviceHistoryRequest {
-            parent: device.name.clone(),
-            page_size: paging.size(),
-            page_token: token,
-        };
-        let page = session.explain(session.query.clone().list_device_history(ask(request)).await)?;
-        whole.entries.extend(page.entries);
-        whole.next_page_token = page.next_page_token;
-        if !paging.goes_on(&whole.next_page_token) {
-            return Ok(whole);
-        }
-        token = whole.next_page_token.clone();
     }
 }
 
@@ -335,100 +311,14 @@ fn size(bytes: u64, binary: bool) -> String {
     format!("{text} {}", units[unit])
 }
 
-fn history_answer(device: &Device, history: &ListDeviceHistoryResponse, screen: &Screen) -> Answer {
-    let mut grid = Grid::new(&[
-        Column::new("when"),
-        Column::number("revision").spare(2),
-        Column::new("who").spare(1),
-        Column::sentences("what"),
-    ]);
-    for entry in &history.entries {
-        grid.rows.push(vec![
-            Cell::pair(ago(entry.commit_time.as_ref(), screen.now), moment(entry.commit_time.as_ref())),
-            Cell::text(entry.revision.to_string()),
-            Cell::pair(short_source(&entry.actor), &entry.actor),
-            Cell::text(changes(entry)),
-        ]);
-    }
-    let total = i64::try_from(history.entries.len()).unwrap_or(0);
-    let mut note = count_note(history.entries.len(), total, "change", "");
-    if !history.next_page_token.is_empty() {
-        note = format!(
-            "{note} so far, newest first (--all shows every one, --page-token {} the next page)",
-            history.next_page_token
-        );
-    }
-    let sheet =
-        history.entries.is_empty().then(|| format!("nothing has changed on {}\n", device.display_name));
-    Answer { json: Document::of(history), grid, sheet, notes: vec![note], shown_rows: None }
-}
-
-/// What changed, in one line.
-fn changes(entry: &HistoryEntry) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for change in &entry.changes {
-        let (before, after) = (short_date(&change.before), short_date(&change.after));
-        parts.push(match (before, after) {
-            ("", after) => format!("{} is {after}", change.field),
-            (before, "") => format!("{} is gone, was {before}", change.field),
-            (before, after) => format!("{}: {before} → {after}", change.field),
-        });
-    }
-    for (count, names, word) in
-        [(entry.software_added, &entry.added, "added"), (entry.software_removed, &entry.removed, "removed")]
-    {
-        if count > 0 {
-            let named: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
-            let more = if named.is_empty() {
-                String::new()
-            } else {
-                format!(
-                    ": {}{}",
-                    named.join(", "),
-                    if u64::from(count) > named.len() as u64 { ", …" } else { "" }
-                )
-            };
-            parts.push(format!("{} {word}{more}", packages(count.into())));
-        }
-    }
-    parts.join("; ")
-}
-
+/// So many packages, in words.
 fn packages(count: u64) -> String {
     format!("{} {}", grouped(count), if count == 1 { "package" } else { "packages" })
 }
 
-fn software_answer(device: &Device, inventory: &Inventory) -> Answer {
-    let mut grid = Grid::new(&[
-        Column::new("name"),
-        Column::new("version"),
-        Column::new("architecture").spare(1),
-        Column::new("source").spare(2),
-        Column::new("vendor").spare(4),
-        Column::new("section").spare(3),
-    ]);
-    for section in &inventory.sections {
-        for item in &section.items {
-            let Some(item::Kind::Package(package)) = &item.kind else { continue };
-            grid.rows.push(vec![
-                Cell::text(&package.name),
-                Cell::text(&package.version),
-                Cell::text(&package.architecture),
-                Cell::text(package.source_name()),
-                Cell::text(package.vendor()),
-                Cell::text(&section.name),
-            ]);
-        }
-    }
-    grid.rows.sort_by(|one, other| one[0].exact.cmp(&other[0].exact));
-    let count = grid.rows.len();
-    let notes = vec![format!("{} on {}", packages(count as u64), device.display_name)];
-    Answer { json: Document::of(inventory), grid, sheet: None, notes, shown_rows: None }
-}
-
 #[cfg(test)]
 mod tests {
-    use muster_proto::v1::{ErrorKind, FieldChange, Item, Package, Section, SourceError};
+    use muster_proto::v1::{ErrorKind, Item, Package, Section, SourceError, item};
 
     use super::*;
     use crate::{
@@ -436,7 +326,7 @@ mod tests {
         output::testing::{check_csv, check_table, screen},
     };
 
-    fn inventory() -> Inventory {
+    pub(super) fn inventory() -> Inventory {
         let package = |name: &str| Item {
             kind: Some(item::Kind::Package(Package {
                 name: name.to_owned(),
@@ -541,54 +431,6 @@ serial  PF1ABCDE  agent            1 h ago
                 "serial,PF1ABCDE,agent:0b8d3a52-1111-4b0e-9a44-0d6f9e5f2c11,2026-11-24T11:00:00Z",
                 "serial,PF1ABCDF,import:purchase,2026-11-24T11:00:00Z",
             ],
-        );
-    }
-
-    #[test]
-    fn history_tells_what_changed() {
-        let change = |field: &str, before: &str, after: &str| FieldChange {
-            field: field.to_owned(),
-            before: before.to_owned(),
-            after: after.to_owned(),
-        };
-        let history = ListDeviceHistoryResponse {
-            entries: vec![HistoryEntry {
-                revision: 4,
-                commit_time: at("2026-11-24T09:00:00Z"),
-                actor: "agent:0b8d3a52-1111-4b0e-9a44-0d6f9e5f2c11".to_owned(),
-                changes: vec![
-                    change("os.version", "12", "13"),
-                    change("owner", "", "Jo"),
-                    change("ip", "192.0.2.7", ""),
-                ],
-                software_added: 40,
-                software_removed: 1,
-                added: vec!["bash 5.2".to_owned()],
-                removed: vec!["vim 9.0".to_owned()],
-            }],
-            next_page_token: String::new(),
-        };
-        check_table(
-            &history_answer(&laptop(), &history, &screen()),
-            "
-WHEN     REVISION  WHO    WHAT
-3 h ago         4  agent  os.version: 12 → 13; owner is Jo; ip is gone, was 192.0.2.7; 40 packages
-                          added: bash 5.2, …; 1 package removed: vim 9.0
-
-1 change",
-        );
-    }
-
-    #[test]
-    fn software_is_listed_by_name() {
-        check_table(
-            &software_answer(&laptop(), &inventory()),
-            "
-NAME    VERSION  ARCHITECTURE  SOURCE  VENDOR  SECTION
-bash    1.0-1    amd64                         software.dpkg
-zlib1g  1.0-1    amd64                         software.dpkg
-
-2 packages on web-03",
         );
     }
 

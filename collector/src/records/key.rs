@@ -18,6 +18,8 @@ pub const TOKENS: &[u8] = b"t/";
 pub const AGENTS: &[u8] = b"a/";
 /// Accounts of the API.
 pub const ACCOUNTS: &[u8] = b"o/";
+/// Persons.
+pub const PERSONS: &[u8] = b"p/";
 /// Rows of imports that could not be used.
 pub const REFUSED_ROWS: &[u8] = b"r/";
 
@@ -76,7 +78,7 @@ pub fn account(name: &str) -> Result<Key, InvalidKey> {
 
 /// A person.
 pub fn person(id: PersonId) -> Key {
-    short(b"p/", id.as_bytes())
+    short(PERSONS, id.as_bytes())
 }
 
 /// The person behind a name or address, by its keyed hash.

@@ -5,10 +5,12 @@
 
 mod accounts;
 mod agents;
+mod persons;
 mod tokens;
 
 pub use accounts::{Account, Role};
 pub use agents::{AgentRefused, LiveAgent};
+pub use persons::{Persons, PersonsError};
 pub use tokens::TokenState;
 
 use std::{

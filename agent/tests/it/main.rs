@@ -5,6 +5,7 @@ mod dpkg;
 mod fence;
 mod fixtures;
 mod sandbox;
+mod service;
 mod session;
 mod smbios;
 mod this_machine;

@@ -9,7 +9,10 @@ use muster_common::{
     delta::{ItemDigest, KeyDigest, SectionDigest},
     inventory::SectionName,
 };
-use muster_proto::v1::{self, session_request, session_response::Message};
+use muster_proto::{
+    limits,
+    v1::{self, session_request, session_response::Message},
+};
 use prost::Message as _;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::{Stream, StreamExt};
@@ -17,7 +20,7 @@ use tonic::Status;
 
 /// What the collector does with the next report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Mood {
+pub(crate) enum Mood {
     /// Takes it.
     Take,
     /// Takes it, and the connection breaks before the acknowledgement.
@@ -33,7 +36,7 @@ pub(super) enum Mood {
 }
 
 /// Items by key: body and installation.
-pub(super) type Items = BTreeMap<KeyDigest, (Vec<u8>, Vec<u8>)>;
+pub(crate) type Items = BTreeMap<KeyDigest, (Vec<u8>, Vec<u8>)>;
 
 #[derive(Debug, Default, Clone)]
 struct Section {
@@ -56,7 +59,7 @@ struct Held {
 
 /// The collector, shared by its sessions.
 #[derive(Debug, Clone)]
-pub(super) struct Collector {
+pub(crate) struct Collector {
     held: Arc<Mutex<Held>>,
     changed: Arc<watch::Sender<u64>>,
 }
@@ -67,25 +70,35 @@ enum Step {
 }
 
 impl Collector {
-    pub(super) fn new(moods: impl IntoIterator<Item = Mood>) -> Self {
+    pub(crate) fn new(moods: impl IntoIterator<Item = Mood>) -> Self {
         let held = Held { moods: moods.into_iter().collect(), ..Held::default() };
         Self { held: Arc::new(Mutex::new(held)), changed: Arc::new(watch::Sender::new(0)) }
     }
 
     /// Sections that came in full, and sessions.
-    pub(super) fn counts(&self) -> (usize, usize) {
+    pub(crate) fn counts(&self) -> (usize, usize) {
         let held = self.held.lock().unwrap();
         (held.full, held.sessions)
     }
 
-    /// Returns once the sections are these.
-    pub(super) async fn until(&self, expected: &BTreeMap<String, Items>) {
+    /// Returns once there have been so many sessions.
+    pub(crate) async fn until_sessions(&self, sessions: usize) {
+        let mut changed = self.changed.subscribe();
+        while self.counts().1 < sessions {
+            changed.changed().await.unwrap();
+        }
+    }
+
+    /// Returns once these sections are held.
+    pub(crate) async fn until(&self, expected: &BTreeMap<String, Items>) {
         let mut changed = self.changed.subscribe();
         loop {
             let same = {
                 let held = self.held.lock().unwrap();
-                let items = held.sections.iter().map(|(name, section)| (name, &section.items));
-                items.eq(expected.iter())
+                let has = |(name, items): (&String, &Items)| {
+                    held.sections.get(name).is_some_and(|section| section.items == *items)
+                };
+                expected.iter().all(has)
             };
             if same {
                 return;
@@ -95,7 +108,7 @@ impl Collector {
     }
 
     /// Serves one stream to its end.
-    pub(super) async fn serve(
+    pub(crate) async fn serve(
         self,
         mut requests: impl Stream<Item = v1::SessionRequest> + Unpin,
         answers: mpsc::Sender<Result<v1::SessionResponse, Status>>,
@@ -135,6 +148,7 @@ impl Session {
 
     fn hello(&mut self, held: &mut Held, hello: v1::Hello) -> Step {
         assert_eq!(hello.spool_epoch.len(), 16);
+        assert!(!hello.boot_id.is_empty() && hello.evidence.len() <= limits::EVIDENCE_ITEMS);
         let shown = hello.lineage.first().copied().unwrap_or(0);
         assert!(held.lineages.contains(&shown), "lineage {shown} is not of {:?}", held.lineages);
         held.sessions += 1;

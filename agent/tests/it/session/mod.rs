@@ -1,6 +1,6 @@
 //! Sessions against a small collector that misbehaves: in the end it always holds what the agent collected.
 
-mod collector;
+pub(crate) mod collector;
 
 use std::{
     collections::BTreeMap,
@@ -154,7 +154,7 @@ fn inventory(number: u64, packages: u64) -> Inventory {
     }
 }
 
-fn items(inventory: &Inventory) -> BTreeMap<String, Items> {
+pub(crate) fn items(inventory: &Inventory) -> BTreeMap<String, Items> {
     let encoded = EncodedInventory::new(inventory);
     let items = |section: &muster_agent::report::EncodedSection| {
         section

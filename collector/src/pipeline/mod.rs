@@ -30,6 +30,7 @@ use muster_common::{
     governance::Charter,
     id::DeviceId,
     inventory::SectionName,
+    source::SubjectKey,
     time::{Clock, Timestamp},
 };
 use muster_proto::convert::Invalid;
@@ -242,6 +243,18 @@ impl Pipeline {
             self.judge_again(device, now).await?;
         }
         Ok(())
+    }
+
+    /// Notes that a stream of an agent was opened.
+    pub fn connected(&self, device: DeviceId, subject: &SubjectKey, now: Timestamp) {
+        let seen = self.presence.connect(device, subject, now);
+        self.index.write().set_presence(device, seen.last, seen.connected);
+    }
+
+    /// Notes that a stream of an agent was closed.
+    pub fn disconnected(&self, device: DeviceId, subject: &SubjectKey) {
+        let seen = self.presence.disconnect(device, subject);
+        self.index.write().set_presence(device, seen.last, seen.connected);
     }
 
     /// Lets every reader see devices as they are now.

@@ -9,7 +9,7 @@ mod persons;
 mod tokens;
 
 pub use accounts::{Account, Role};
-pub use agents::{AgentRefused, LiveAgent};
+pub use agents::{AgentRefused, LiveAgent, StreamPlace};
 pub use persons::{Persons, PersonsError};
 pub use tokens::TokenState;
 

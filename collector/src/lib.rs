@@ -29,3 +29,11 @@ pub mod privacy;
 pub mod config;
 
 pub mod testing;
+
+mod api;
+pub mod app;
+mod background;
+pub mod server;
+
+pub mod cli;
+mod commands;

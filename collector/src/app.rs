@@ -1,0 +1,118 @@
+//! The collector's parts, put together from its settings: what every listener and task works on.
+
+use std::{path::Path, sync::Arc};
+
+use anyhow::Context;
+use arc_swap::ArcSwap;
+use muster_common::time::{Clock, SystemClock};
+
+use crate::{
+    config::{Backend, Settings},
+    index::Index,
+    pipeline::{Pipeline, presence::Presence},
+    privacy::Vault,
+    registry::Registry,
+    store::{
+        Store,
+        embedded::{EmbeddedOptions, EmbeddedStore},
+        memory::MemoryStore,
+    },
+    tls::authority::{self, Authority},
+};
+
+/// Where things lie below the data folder.
+pub mod places {
+    /// Root and issuing authorities.
+    pub const AUTHORITY: &str = "authority";
+    /// Journal and view.
+    pub const STORE: &str = "store";
+    /// Keys of persons.
+    pub const VAULT: &str = "vault";
+    /// Identity of the first operator.
+    pub const OPERATOR: &str = "operator";
+    /// Identities of further ones, a folder each.
+    pub const OPERATORS: &str = "operators";
+}
+
+/// The parts.
+#[derive(Debug)]
+pub struct App {
+    /// Root and issuing authorities.
+    pub authority: Arc<Authority>,
+    /// What is kept.
+    pub store: Arc<dyn Store>,
+    /// What is asked.
+    pub index: Arc<Index>,
+    /// The only way to change what is known of devices.
+    pub pipeline: Arc<Pipeline>,
+    /// Identities, tokens and accounts.
+    pub registry: Arc<Registry>,
+    /// Personal values.
+    pub vault: Arc<Vault>,
+    /// The collector's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl App {
+    /// Opens everything and brings the index up to the store.
+    ///
+    /// # Errors
+    /// What could not be opened, and what to do about it.
+    pub async fn open(settings: &Settings) -> anyhow::Result<Self> {
+        let data = &settings.data_dir;
+        let authority = authority::load(&data.join(places::AUTHORITY)).with_context(|| {
+            format!("{} holds no authority; muster-collector init makes one", data.display())
+        })?;
+        let store = open_store(settings).await?;
+        let vault = Vault::open(&data.join(places::VAULT)).context("the keys of persons can't be opened")?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (index, presence) = (Arc::new(Index::new()), Arc::new(Presence::default()));
+        let charter = Arc::new(ArcSwap::from_pointee(settings.charter.clone()));
+        let pipeline =
+            Arc::new(Pipeline::new(store.clone(), index.clone(), presence, charter, clock.clone()));
+        let registry = Arc::new(Registry::new(store.clone()));
+        registry.load().await.context("the accounts can't be read")?;
+        let started = std::time::Instant::now();
+        let devices = pipeline.load().await.context("the index can't be built from the store")?;
+        tracing::info!(
+            devices,
+            duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            "index built"
+        );
+        Ok(Self {
+            authority: Arc::new(authority),
+            store,
+            index,
+            pipeline,
+            registry,
+            vault: Arc::new(vault),
+            clock,
+        })
+    }
+
+    /// Keeps what is only in memory and lets go of every file.
+    ///
+    /// # Errors
+    /// When the last presence or the store's end could not be kept; the next start takes longer then.
+    pub async fn close(&self) -> anyhow::Result<()> {
+        self.pipeline.presence().flush(self.store.as_ref()).await?;
+        self.store.close().await?;
+        Ok(())
+    }
+}
+
+/// Opens the store that the settings name.
+///
+/// # Errors
+/// When another collector has it, or it can't be read.
+pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    match settings.store.backend {
+        Backend::Memory => Ok(Arc::new(MemoryStore::default())),
+        Backend::Embedded => open_embedded(&settings.data_dir).await,
+    }
+}
+
+async fn open_embedded(data: &Path) -> anyhow::Result<Arc<dyn Store>> {
+    let store = EmbeddedStore::open(EmbeddedOptions::new(data.join(places::STORE))).await?;
+    Ok(Arc::new(store))
+}

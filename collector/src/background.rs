@@ -1,0 +1,46 @@
+//! What the collector does by the clock: presence to disk, and flags that time alone raises.
+//!
+//! Every task is idempotent and can be left out for a while; what it did not do now it does the next time.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+use crate::app::App;
+
+/// How often presence is kept; after a crash devices seem silent for so much longer, far below any limit.
+const FLUSH_EVERY: Duration = Duration::from_secs(60);
+/// How often devices that are due are judged.
+const JUDGE_EVERY: Duration = Duration::from_secs(5);
+/// Devices that are judged in one go.
+const JUDGED_AT_ONCE: usize = 500;
+
+/// Starts the tasks; they end at `stop`.
+pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
+    let (presence, stopped) = (app.clone(), stop.clone());
+    tasks.spawn(async move {
+        while wait(FLUSH_EVERY, &stopped).await {
+            if let Err(error) = presence.pipeline.presence().flush(presence.store.as_ref()).await {
+                tracing::error!(error = %error, "presence could not be kept");
+            }
+        }
+    });
+    let (judged, stopped) = (app.clone(), stop.clone());
+    tasks.spawn(async move {
+        while wait(JUDGE_EVERY, &stopped).await {
+            match judged.pipeline.judge_due(JUDGED_AT_ONCE).await {
+                Ok(0) => {}
+                Ok(changed) => tracing::info!(changed, "flags changed with time"),
+                Err(error) => tracing::error!(error = %error, "devices could not be judged"),
+            }
+        }
+    });
+}
+
+/// Waits; false at the stop.
+async fn wait(for_: Duration, stop: &CancellationToken) -> bool {
+    tokio::select! {
+        () = stop.cancelled() => false,
+        () = tokio::time::sleep(for_) => true,
+    }
+}

@@ -1,6 +1,9 @@
 //! The embedded store when writes, syncs and renames fail: what it says, what it keeps, and when it recovers.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    process::{Command, Stdio},
+};
 
 use fail::FailScenario;
 use muster_collector::store::{
@@ -152,4 +155,62 @@ async fn presence_that_cannot_be_written_leaves_the_old() {
         store.close().await.unwrap();
     }
     scenario.teardown();
+}
+
+/// A file system of four MiB; unmounted when dropped.
+struct SmallDisk(TempDir);
+
+impl SmallDisk {
+    fn new() -> Option<Self> {
+        let folder = TempDir::new().unwrap();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .status();
+        mounted.is_ok_and(|status| status.success()).then_some(Self(folder))
+    }
+
+    /// Leaves so many bytes free.
+    fn fill_but(&self, bytes: u64) {
+        let status = rustix::fs::statvfs(self.0.path()).unwrap();
+        let free = status.f_bavail * status.f_frsize;
+        std::fs::write(self.0.path().join("filler"), vec![1; (free - bytes) as usize]).unwrap();
+    }
+
+    fn empty(&self) {
+        std::fs::remove_file(self.0.path().join("filler")).unwrap();
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_is_really_full_refuses_and_recovers() {
+    let Some(disk) = SmallDisk::new() else {
+        println!("skipped: mounting a small file system needs root");
+        return;
+    };
+    for (low_water_mib, left) in [(1, 900 << 10), (0, 100 << 10)] {
+        let options = EmbeddedOptions { low_water_mib, ..EmbeddedOptions::new(disk.0.path().join("store")) };
+        let store = EmbeddedStore::open(options.clone()).await.unwrap();
+        write(&store, "before").await.unwrap();
+        let large = "x".repeat(300 << 10);
+        disk.fill_but(left);
+        for _ in 0..3 {
+            let refused = write(&store, &large).await;
+            assert!(is_full(&refused), "{refused:?}");
+        }
+        assert_eq!(get(&store, "a").await.unwrap().0, "before");
+        disk.empty();
+        write(&store, &large).await.unwrap();
+        store.close().await.unwrap();
+        let store = EmbeddedStore::open(options).await.unwrap();
+        assert_eq!(get(&store, "a").await.unwrap().0, large);
+        store.close().await.unwrap();
+    }
 }

@@ -18,6 +18,8 @@ pub const SECTION_ITEMS: usize = 100_000;
 pub const ITEM_BYTES: usize = 16 * 1024;
 /// Errors in one section.
 pub const SECTION_ERRORS: usize = 64;
+/// Times at which one section changed while it could not be reported.
+pub const SECTION_CHANGED_TIMES: usize = 32;
 /// Any text that a device or a person wrote, in bytes.
 pub const TEXT_BYTES: usize = 1024;
 /// Addresses of one adapter.

@@ -102,6 +102,7 @@ impl EncodedSection {
             upserts,
             removed_keys,
             errors,
+            changed_times: _,
         } = full;
         let mut encoded = Self::empty(SectionName::new(section).ok()?, convert::status_from_wire(status));
         if base_digest.is_some() || !removed_keys.is_empty() {
@@ -127,6 +128,7 @@ impl EncodedSection {
             upserts: self.items.values().cloned().collect(),
             removed_keys: Vec::new(),
             errors: self.errors.clone(),
+            changed_times: Vec::new(),
         }
     }
 

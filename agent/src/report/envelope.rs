@@ -64,6 +64,7 @@ impl Chunks {
             upserts,
             removed_keys,
             errors,
+            changed_times,
         } = section;
         let head = v1::SectionReport {
             section: name,
@@ -73,11 +74,12 @@ impl Chunks {
             upserts: Vec::new(),
             removed_keys: Vec::new(),
             errors: Vec::new(),
+            changed_times: Vec::new(),
         };
         let error_bytes: usize = errors.iter().map(Message::encoded_len).sum();
         self.make_room(head.encoded_len() + error_bytes);
         self.used += head.encoded_len() + error_bytes;
-        self.open.push(v1::SectionReport { errors, ..head.clone() });
+        self.open.push(v1::SectionReport { errors, changed_times, ..head.clone() });
         for item in upserts {
             self.part(&head, item.encoded_len()).upserts.push(item);
         }
@@ -156,6 +158,7 @@ mod tests {
             upserts: (0..items).map(item).collect(),
             removed_keys: (0..items / 2).map(|n| noise(n, 16).to_vec()).collect(),
             errors: vec![v1::SourceError { subject: name.to_owned(), kind: 1, message: "m".repeat(1000) }],
+            changed_times: vec![convert::to_timestamp_endpoint(EndpointTime::from_millis(5))],
         }
     }
 
@@ -180,6 +183,7 @@ mod tests {
                         open.upserts.extend(part.upserts);
                         open.removed_keys.extend(part.removed_keys);
                         open.errors.extend(part.errors);
+                        open.changed_times.extend(part.changed_times);
                     }
                     Some(_) | None => joined.push(part),
                 }

@@ -16,8 +16,8 @@
 //! - The collector answers `Want` when the base or the result does not have the digest that it should have, and
 //!   `Nack` when a sequence can't be used at all. A full section is never wanted again for its digest.
 //! - A report's chunks share its sequence. Each repeats the head of the sections whose items it carries: name,
-//!   status, base and result. Errors stand in the first chunk of their section alone, so appending the chunks' lists
-//!   gives each list whole.
+//!   status, base and result. Errors and times of changes stand in the first chunk of their section alone, so appending
+//!   the chunks' lists gives each list whole.
 
 mod encode;
 mod envelope;

@@ -52,6 +52,7 @@ pub fn step(section: &EncodedSection, held: &Held, anyway: bool) -> Option<Step>
         upserts: Vec::new(),
         removed_keys: Vec::new(),
         errors: section.errors().to_vec(),
+        changed_times: Vec::new(),
     };
     // What was not read leaves what is held: its digest is there for the form's sake and nobody compares it.
     let digest = |manifest: &Manifest| manifest.digest(section.name()).as_bytes().to_vec();

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use muster_common::{delta::SectionDigest, inventory::SectionName, time::EndpointTime};
-use muster_proto::v1;
+use muster_proto::{convert, v1};
 use prost::Message;
 
 use super::pending::{CHANGE_TIMES, Pending, PendingSection};
@@ -131,9 +131,14 @@ impl Ledger {
                 if entry.manner != manner || entry.is_refused() || in_flight(name) {
                     continue;
                 }
-                let Some(step) = step(&entry.newest, &self.baseline.held(name), entry.compare) else {
+                let Some(mut step) = step(&entry.newest, &self.baseline.held(name), entry.compare) else {
                     continue;
                 };
+                // A single change is told by the time at which it was observed.
+                if entry.changes.len() > 1 {
+                    let times = entry.changes.iter().copied();
+                    step.report.changed_times = times.map(convert::to_timestamp_endpoint).collect();
+                }
                 used += step.report.encoded_len();
                 if used > REPORT_BYTES && !planned.sections.is_empty() {
                     return Some(planned);
@@ -320,6 +325,8 @@ mod tests {
         assert_eq!(pending.sections.len(), 1);
         assert_eq!(pending.sections[0].changes, [2, 4].map(EndpointTime::from_millis));
         assert_eq!(next(&ledger), ["software.dpkg"]);
+        let planned = ledger.plan(|_| false).unwrap();
+        assert_eq!(planned.sections[0].1.report.changed_times.len(), 2);
         // Back to what is acknowledged: nothing is pending any more.
         assert!(ledger.collected(inventory(5, 1, 1)));
         assert!(next(&ledger).is_empty() && ledger.pending().sections.is_empty());

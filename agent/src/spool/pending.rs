@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// How many times of changes are kept for a section; the oldest and the newest ones matter, so the middle goes.
-pub const CHANGE_TIMES: usize = 64;
+pub const CHANGE_TIMES: usize = limits::SECTION_CHANGED_TIMES;
 /// The file's bound unless one is configured, in bytes.
 pub const DEFAULT_LIMIT_BYTES: usize = 16 * 1024 * 1024;
 

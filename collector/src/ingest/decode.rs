@@ -134,8 +134,17 @@ fn join(known: &mut SectionUpdate, part: SectionUpdate) -> Result<(), Invalid> {
 }
 
 fn section_update(section: v1::SectionReport) -> Result<SectionUpdate, Invalid> {
-    let v1::SectionReport { section, status, base_digest, result_digest, upserts, removed_keys, errors } =
-        section;
+    let v1::SectionReport {
+        section,
+        status,
+        base_digest,
+        result_digest,
+        upserts,
+        removed_keys,
+        errors,
+        // History takes the newest state; the times between are not kept yet.
+        changed_times: _,
+    } = section;
     let digest = |field, bytes: &[u8]| SectionDigest::from_slice(bytes).ok_or(Invalid::Malformed { field });
     Ok(SectionUpdate {
         name: SectionName::new(section).map_err(|_| Invalid::Malformed { field: "section" })?,

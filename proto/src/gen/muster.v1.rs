@@ -2501,6 +2501,10 @@ pub struct SectionReport {
     pub removed_keys: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     #[prost(message, repeated, tag = "7")]
     pub errors: ::prost::alloc::vec::Vec<SourceError>,
+    /// When the section changed while the collector did not hear of it, by the endpoint's clock, oldest first, at most 32;
+    /// empty when the report follows its only change.
+    #[prost(message, repeated, tag = "8")]
+    pub changed_times: ::prost::alloc::vec::Vec<::prost_types::Timestamp>,
 }
 impl ::prost::Name for SectionReport {
     const NAME: &'static str = "SectionReport";

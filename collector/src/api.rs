@@ -21,7 +21,7 @@ pub(crate) fn serve(
 pub(crate) async fn create_token_over_api(
     _settings: &crate::config::Settings,
     _authority: &crate::tls::authority::Authority,
-    _wanted: crate::enroll::token::NewToken,
+    _wanted: crate::registry::token::NewToken,
 ) -> anyhow::Result<String> {
     anyhow::bail!("use `muster token create`")
 }

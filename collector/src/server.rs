@@ -121,11 +121,7 @@ impl Bound {
         let renew_stop = stop.clone();
         tasks.spawn(async move { renewing.keep_fresh(renew_stop).await });
         background::spawn(&app, &tasks, &stop);
-        let servers = [
-            tokio::spawn(async move { agents.await }),
-            tokio::spawn(async move { enroll.await }),
-            tokio::spawn(async move { api.await }),
-        ];
+        let servers = [tokio::spawn(agents), tokio::spawn(enroll), tokio::spawn(api)];
 
         stop.cancelled().await;
         tracing::info!("draining");

@@ -12,8 +12,8 @@ use super::{ConfigArgument, say};
 use crate::{
     app::{self, places},
     config,
-    enroll::token::{NewToken, TokenKind},
     registry::Registry,
+    registry::token::{NewToken, TokenKind},
     store::StoreError,
     tls::authority,
 };

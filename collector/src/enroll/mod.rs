@@ -2,6 +2,4 @@
 //!
 //! Knows nothing of what the machine has; which device it is, is the pipeline's to say.
 
-pub mod token;
-
 pub mod service;

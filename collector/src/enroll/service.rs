@@ -17,14 +17,16 @@ use muster_proto::{convert::item_from_wire, limits, store::v1 as stored, v1};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::token::{self, Admission, Binding, Presented};
 use crate::{
     pipeline::{
         ObserveError, Pipeline,
         observation::{CompanionWrites, Observation, Speaker},
     },
     records::{Read, key, put},
-    registry::Registry,
+    registry::{
+        Registry,
+        token::{self, Admission, Binding, Presented},
+    },
     status,
     tls::{
         authority::{Authority, Issued},

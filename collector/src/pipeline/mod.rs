@@ -9,6 +9,7 @@
 pub mod observation;
 
 mod step;
+mod word;
 
 mod catalogue;
 mod section;

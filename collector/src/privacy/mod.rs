@@ -170,10 +170,9 @@ impl Vault {
         if new.is_empty() {
             return Ok(());
         }
-        let mut place = inner.file.append(new.iter())?;
-        for (person, key) in new {
+        let first = inner.file.append(new.iter())?;
+        for (place, (person, key)) in (first..).zip(new) {
             inner.held.insert(person, Held::Key { place, key });
-            place += 1;
         }
         Ok(())
     }

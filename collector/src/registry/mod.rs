@@ -3,6 +3,8 @@
 //! The only room that decides who may come in. Certificates only name; a record here says whether the name is good, and
 //! closing a connection follows within moments of a change. Knows nothing of devices.
 
+pub mod token;
+
 mod accounts;
 mod agents;
 mod persons;
@@ -47,7 +49,7 @@ pub enum RegistryError {
     Commit(#[from] CommitError),
     /// The system gave no random numbers.
     #[error(transparent)]
-    Random(#[from] crate::enroll::token::NoRandomness),
+    Random(#[from] token::NoRandomness),
 }
 
 /// Identities, tokens and accounts.

@@ -1,4 +1,4 @@
-//! Enrolment tokens as they are kept; what one is worth is `enroll::token`'s pure decision.
+//! Enrolment tokens as they are kept; what one is worth is `token`'s pure decision.
 
 use muster_common::{
     id::{AgentId, EnrollmentId},
@@ -8,9 +8,11 @@ use muster_common::{
 use muster_proto::store::v1 as stored;
 use prost::Message;
 
-use super::{Registry, RegistryError};
+use super::{
+    Registry, RegistryError,
+    token::{Binding, EnrollmentToken, NewToken, TokenKind},
+};
 use crate::{
-    enroll::token::{Binding, EnrollmentToken, NewToken, TokenKind},
     records::{Malformed, Read, RecordError, key, put},
     store::{Commit, CommitError, Key, Position, Revision, Write},
 };

@@ -4,6 +4,8 @@
 
 pub mod tls;
 
+pub mod authz;
+
 pub mod enroll;
 pub mod import;
 pub mod ingest;

@@ -6,6 +6,7 @@ use tonic::Status;
 
 use crate::{
     pipeline::ObserveError,
+    query::QueryFailure,
     records::RecordError,
     registry::{AgentRefused, RegistryError},
     store::{CommitError, StoreError, Unavailable},
@@ -65,6 +66,31 @@ pub fn agent(error: &AgentRefused) -> Status {
         AgentRefused::Revoked { .. } => Status::permission_denied(error.to_string()),
         AgentRefused::TooMany { .. } => Status::resource_exhausted(error.to_string()),
         AgentRefused::Read(error) => record(error),
+    }
+}
+
+/// Of a question that was not answered.
+pub fn query(error: &QueryFailure) -> Status {
+    match error {
+        QueryFailure::Filter { .. }
+        | QueryFailure::Order(_)
+        | QueryFailure::Token(_)
+        | QueryFailure::Index(_)
+        | QueryFailure::PartOfName { .. }
+        | QueryFailure::Name { .. }
+        | QueryFailure::Code { .. }
+        | QueryFailure::Identifier
+        | QueryFailure::Position => Status::invalid_argument(error.to_string()),
+        QueryFailure::NoDevice { .. } | QueryFailure::NotYet { .. } | QueryFailure::NoInventory { .. } => {
+            Status::not_found(error.to_string())
+        }
+        QueryFailure::Ahead => Status::unavailable(error.to_string()),
+        QueryFailure::Record(error) => record(error),
+        QueryFailure::Store(error) => store(error),
+        QueryFailure::Malformed(_) => internal("a record is damaged: see the collector's log", error),
+        QueryFailure::Vault(error) => {
+            internal("personal values can't be opened: see the collector's log", error)
+        }
     }
 }
 

@@ -41,7 +41,7 @@ pub use error::QueryError;
 pub use facet::Facets;
 pub use fleet::Fleet;
 pub use list::{DevicePage, ListRequest};
-pub use schema::device_fields;
+pub use schema::{device_field, device_fields};
 pub use software::{SoftwareBy, SoftwarePage, SoftwareRequest, SoftwareRow};
 
 /// The index of this process.

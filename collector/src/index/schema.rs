@@ -114,6 +114,11 @@ pub(super) fn unaliased(name: &str) -> &str {
     ALIASES.iter().find(|(alias, _)| *alias == name).map_or(name, |(_, field)| *field)
 }
 
+/// The field of a device that a filter means by a name, its second names included; `None` for what is no such field.
+pub fn device_field(name: &str) -> Option<Field> {
+    unaliased(name).parse().ok()
+}
+
 /// Every field that a filter over devices can have.
 pub fn device_fields() -> Vec<&'static str> {
     let mut names: Vec<&str> = Field::ALL.iter().map(|field| field.name()).collect();

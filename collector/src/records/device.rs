@@ -164,7 +164,7 @@ pub(crate) fn flag_to_stored(flag: &Flag) -> stored::Flag {
 }
 
 /// A flag from its form at rest; one that this version does not know is raised again by the version that does.
-fn flag_from_stored(stored: stored::Flag) -> Option<Flag> {
+pub(crate) fn flag_from_stored(stored: stored::Flag) -> Option<Flag> {
     let code: FlagCode = stored.code.parse().ok()?;
     Some(Flag {
         code,

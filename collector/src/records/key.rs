@@ -20,6 +20,8 @@ pub const AGENTS: &[u8] = b"a/";
 pub const ACCOUNTS: &[u8] = b"o/";
 /// Persons.
 pub const PERSONS: &[u8] = b"p/";
+/// Histories of all devices.
+pub const HISTORIES: &[u8] = b"h/";
 /// Rows of imports that could not be used.
 pub const REFUSED_ROWS: &[u8] = b"r/";
 
@@ -88,12 +90,18 @@ pub fn person_reference(blind: &[u8; 16]) -> Key {
 
 /// The prefix of a device's history.
 pub fn history_of(device: DeviceId) -> Vec<u8> {
-    [b"h/", device.as_bytes().as_slice()].concat()
+    [HISTORIES, device.as_bytes()].concat()
 }
 
 /// A device's change to a version; newer versions come first in scans.
 pub fn history(device: DeviceId, version: u64) -> Key {
     short(&history_of(device), &(u64::MAX - version).to_be_bytes())
+}
+
+/// The device that a key of its history names; `None` for any other key.
+pub fn device_of_history(key: &Key) -> Option<DeviceId> {
+    let rest = key.as_bytes().strip_prefix(HISTORIES)?;
+    rest.first_chunk::<16>().copied().map(DeviceId::from_bytes)
 }
 
 /// A row of an import that could not be used, by a digest of its content.

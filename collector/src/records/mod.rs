@@ -13,7 +13,7 @@ use std::sync::Arc;
 use muster_proto::store::v1 as stored;
 use prost::Message;
 
-pub(crate) use device::{claim_to_stored, flag_to_stored};
+pub(crate) use device::{claim_from_stored, claim_to_stored, flag_from_stored, flag_to_stored};
 pub use subject::{SectionHead, Subject};
 
 use crate::store::{Commit, CommitError, Key, Position, Revision, Store, StoreError, Write};

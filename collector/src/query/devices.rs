@@ -1,0 +1,105 @@
+//! Lists of devices, and one device now or as it was.
+
+use muster_common::{
+    device::Device,
+    id::DeviceId,
+    page::{OrderBy, page_size},
+    time::Timestamp,
+};
+use muster_proto::{convert::from_timestamp, v1};
+
+use super::{
+    Query, QueryFailure, convert, page,
+    persons::{Names, of_device},
+};
+use crate::{
+    index::ListRequest,
+    pipeline::presence::Seen,
+    records::{Read, key},
+};
+
+impl Query {
+    /// A page of the devices that match.
+    ///
+    /// # Errors
+    /// What is wrong with the question, or why the store can't answer.
+    pub async fn list_devices(
+        &self,
+        request: &v1::ListDevicesRequest,
+    ) -> Result<v1::ListDevicesResponse, QueryFailure> {
+        let v1::ListDevicesRequest { page_size: size, page_token, filter, order_by, min_position } = request;
+        self.reach(min_position).await?;
+        let filter = self.with_persons(page::filter(filter)?).await?;
+        let order: OrderBy = order_by.parse()?;
+        let token = page::decode(page_token)?;
+        let listed = self.index.read().list(&ListRequest {
+            filter: &filter,
+            order: &order,
+            token: token.as_deref(),
+            size: page_size(*size),
+            now: self.now(),
+        })?;
+        let devices = self.records_of(&listed.devices).await?;
+        let names = self.names(devices.iter().flat_map(of_device)).await?;
+        Ok(v1::ListDevicesResponse {
+            devices: devices.iter().map(|device| self.shown(device, &names)).collect(),
+            next_page_token: page::encode(listed.next.as_deref()),
+            total_size: i64::try_from(listed.total).unwrap_or(i64::MAX),
+        })
+    }
+
+    /// One device.
+    ///
+    /// # Errors
+    /// When there is none by that name, or there was none then.
+    pub async fn get_device(&self, request: &v1::GetDeviceRequest) -> Result<v1::Device, QueryFailure> {
+        let v1::GetDeviceRequest { name, as_of } = request;
+        let mut device = self.record_of(self.named(name)?).await?;
+        let mut seen = self.presence.of(device.id);
+        if let Some(at) = as_of.as_ref().map(from_timestamp) {
+            self.rewind(&mut device, at).await?;
+            // Presence is memory and has no past: what was heard later says nothing of then.
+            seen = seen.filter(|seen| seen.last <= at).map(|seen| Seen { connected: false, ..seen });
+        }
+        let names = self.names(of_device(&device)).await?;
+        Ok(convert::device(&device, seen, &names))
+    }
+
+    /// A device as it is shown now.
+    fn shown(&self, device: &Device, names: &Names) -> v1::Device {
+        convert::device(device, self.presence.of(device.id), names)
+    }
+
+    /// The record of a device.
+    pub(super) async fn record_of(&self, id: DeviceId) -> Result<Device, QueryFailure> {
+        let read: Read<Device> = self.records.get(key::device(id)).await?;
+        read.record.ok_or(QueryFailure::NoDevice { device: id })
+    }
+
+    /// The records of devices, in their order; one that has just gone is left out.
+    pub(super) async fn records_of(&self, ids: &[DeviceId]) -> Result<Vec<Device>, QueryFailure> {
+        let read: Vec<Read<Device>> =
+            self.records.get_all(ids.iter().map(|id| key::device(*id)).collect()).await?;
+        Ok(read.into_iter().filter_map(|read| read.record).collect())
+    }
+
+    /// Takes a device back to what it was, by undoing what came later, newest first.
+    async fn rewind(&self, device: &mut Device, at: Timestamp) -> Result<(), QueryFailure> {
+        if device.first_seen > at {
+            return Err(QueryFailure::NotYet { device: device.id, time: at });
+        }
+        let id = device.id;
+        let mut back = super::past::Rewound::new(device);
+        self.walk_back(id, |entry| {
+            if entry.time_ms <= at.as_millis() {
+                back.stop_at(entry);
+                return Ok(false);
+            }
+            back.undo(entry)?;
+            Ok(true)
+        })
+        .await?;
+        back.finish(at);
+        Ok(())
+    }
+}

@@ -1,0 +1,30 @@
+//! Page tokens as text, and filters and orders as they are asked for.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use muster_common::{filter::Filter, page::InvalidPageToken};
+
+use super::QueryFailure;
+
+/// The longest token that is looked at, in characters.
+const MAX_TOKEN: usize = 16 * 1024;
+
+/// The content of a token; `None` for the first page.
+pub(super) fn decode(token: &str) -> Result<Option<Vec<u8>>, InvalidPageToken> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    if token.len() > MAX_TOKEN {
+        return Err(InvalidPageToken);
+    }
+    URL_SAFE_NO_PAD.decode(token).map(Some).map_err(|_| InvalidPageToken)
+}
+
+/// A token as text; empty at the end of the list.
+pub(super) fn encode(token: Option<&[u8]>) -> String {
+    token.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
+}
+
+/// Reads a filter; what is wrong with it is shown with a caret.
+pub(super) fn filter(text: &str) -> Result<Filter, QueryFailure> {
+    Filter::parse(text).map_err(|error| QueryFailure::Filter { caret: error.caret(text), error })
+}

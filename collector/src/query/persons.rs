@@ -1,0 +1,155 @@
+//! Persons in answers and in filters: ids become names for people who may see them, names become ids for the index.
+//!
+//! Names are opened for one answer and dropped with it. A filter finds a person by the whole name or address alone,
+//! through the blind index, since nothing else of it is readable.
+
+use std::collections::{BTreeSet, HashMap};
+
+use muster_common::{
+    device::{Device, FieldKind, Value as Fact},
+    filter::{Comparison, Filter, Value},
+    id::PersonId,
+};
+use muster_proto::store::v1 as stored;
+
+use super::{Query, QueryFailure};
+use crate::{
+    index::device_field,
+    privacy::{Sealed, VaultError},
+    records::{Read, key},
+};
+
+/// What stands for a person whose values were destroyed.
+const ERASED: &str = "erased person";
+
+/// The names of some persons.
+#[derive(Debug, Default)]
+pub(super) struct Names(HashMap<PersonId, String>);
+
+impl Names {
+    /// A value as people read it.
+    pub(super) fn show(&self, value: &Fact) -> String {
+        match value {
+            Fact::Person(person) => self.person(*person),
+            Fact::Text(_)
+            | Fact::Number(_)
+            | Fact::Boolean(_)
+            | Fact::Time(_)
+            | Fact::Money(_)
+            | Fact::List(_) => value.to_string(),
+        }
+    }
+
+    /// A person's name; the id when none is known.
+    pub(super) fn person(&self, person: PersonId) -> String {
+        self.0.get(&person).cloned().unwrap_or_else(|| person.to_string())
+    }
+}
+
+/// The persons that a device's claims name.
+pub(super) fn of_device(device: &Device) -> impl Iterator<Item = PersonId> + '_ {
+    device.fields.values().flat_map(|known| &known.claims).filter_map(|claim| match &claim.value {
+        Fact::Person(person) => Some(*person),
+        Fact::Text(_)
+        | Fact::Number(_)
+        | Fact::Boolean(_)
+        | Fact::Time(_)
+        | Fact::Money(_)
+        | Fact::List(_) => None,
+    })
+}
+
+impl Query {
+    /// Opens the names of persons.
+    pub(super) async fn names(
+        &self,
+        persons: impl IntoIterator<Item = PersonId>,
+    ) -> Result<Names, QueryFailure> {
+        let persons: Vec<PersonId> = persons.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        if persons.is_empty() {
+            return Ok(Names::default());
+        }
+        let read: Vec<Read<stored::Person>> =
+            self.records.get_all(persons.iter().map(|id| key::person(*id)).collect()).await?;
+        let mut names = HashMap::new();
+        for (id, read) in persons.into_iter().zip(read) {
+            let Some(stored::Person { id: _, sealed_values, nonce }) = read.record else { continue };
+            let sealed = Sealed { bytes: sealed_values, nonce };
+            let name = match self.vault.open_values(id, &sealed) {
+                Ok(Some(values)) if values.display_name.is_empty() => values.email.clone(),
+                Ok(Some(values)) => values.display_name.clone(),
+                Ok(None) => ERASED.to_owned(),
+                // The id still tells persons apart; the rest of the answer is worth having.
+                Err(VaultError::NoKey { .. }) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            names.insert(id, name);
+        }
+        Ok(Names(names))
+    }
+
+    /// The person with a whole name or address, if there is one.
+    pub(super) async fn person_called(&self, text: &str) -> Result<Option<PersonId>, QueryFailure> {
+        let read: Read<stored::PersonReference> =
+            self.records.get(key::person_reference(&self.vault.blind(text))).await?;
+        let bytes = read.record.and_then(|reference| <[u8; 16]>::try_from(reference.person_id).ok());
+        Ok(bytes.map(PersonId::from_bytes))
+    }
+
+    /// The same filter with the ids of the persons that it names.
+    pub(super) async fn with_persons(&self, filter: Filter) -> Result<Filter, QueryFailure> {
+        let mut named = Vec::new();
+        collect(&filter, &mut named)?;
+        let mut ids = HashMap::new();
+        for name in named {
+            if name.parse::<PersonId>().is_err() {
+                // Nobody has the id of zeros, so that a name that nobody has matches nothing.
+                let nobody = PersonId::from_bytes([0; 16]);
+                ids.insert(name.clone(), self.person_called(&name).await?.unwrap_or(nobody));
+            }
+        }
+        Ok(replace(filter, &ids))
+    }
+}
+
+fn is_person(comparison: &Comparison) -> bool {
+    device_field(comparison.field.as_str()).is_some_and(|field| field.kind() == FieldKind::Person)
+}
+
+fn collect(filter: &Filter, named: &mut Vec<String>) -> Result<(), QueryFailure> {
+    match filter {
+        Filter::All | Filter::Search(_) | Filter::Software(_) => Ok(()),
+        Filter::And(parts) | Filter::Or(parts) => parts.iter().try_for_each(|part| collect(part, named)),
+        Filter::Not(inner) => collect(inner, named),
+        Filter::Comparison(comparison) if is_person(comparison) => match &comparison.value {
+            Value::Any => Ok(()),
+            Value::Exact(text) => {
+                named.push(text.clone());
+                Ok(())
+            }
+            Value::Prefix(_) | Value::Suffix(_) | Value::Contains(_) => {
+                Err(QueryFailure::PartOfName { field: comparison.field.to_string() })
+            }
+        },
+        Filter::Comparison(_) => Ok(()),
+    }
+}
+
+fn replace(filter: Filter, ids: &HashMap<String, PersonId>) -> Filter {
+    let all = |parts: Vec<Filter>| parts.into_iter().map(|part| replace(part, ids)).collect();
+    match filter {
+        Filter::All | Filter::Search(_) | Filter::Software(_) => filter,
+        Filter::And(parts) => Filter::And(all(parts)),
+        Filter::Or(parts) => Filter::Or(all(parts)),
+        Filter::Not(inner) => Filter::Not(Box::new(replace(*inner, ids))),
+        Filter::Comparison(comparison) if is_person(&comparison) => {
+            let value = match &comparison.value {
+                Value::Exact(text) => ids.get(text).map(|id| Value::Exact(id.to_string())),
+                Value::Any | Value::Prefix(_) | Value::Suffix(_) | Value::Contains(_) => None,
+            };
+            let value = value.unwrap_or_else(|| comparison.value.clone());
+            Filter::Comparison(Comparison { value, ..comparison })
+        }
+        Filter::Comparison(_) => filter,
+    }
+}

@@ -13,11 +13,16 @@
 //! - **Without content** (status `FAILED` or `NOT_AVAILABLE`): no base and no items. Only status and errors change;
 //!   whatever the collector holds of the section stays, as does the agent's baseline. `result_digest` is that
 //!   baseline's, or that of an empty section, and is not compared.
+//! - A `COMPLETE` section whose base is empty is sent in full, which is as short and needs no agreement.
 //! - The collector answers `Want` when the base or the result does not have the digest that it should have, and
 //!   `Nack` when a sequence can't be used at all. A full section is never wanted again for its digest.
 //! - A report's chunks share its sequence. Each repeats the head of the sections whose items it carries: name,
 //!   status, base and result. Errors and times of changes stand in the first chunk of their section alone, so appending
 //!   the chunks' lists gives each list whole.
+//!
+//! A load generator does what an agent does: [`EncodedInventory::new`] once, [`step`] for each section against what
+//! its device has been acknowledged ([`Held`], empty at first), [`envelopes`] for the message, and on `Ack` the step's
+//! `reached` is what is held.
 
 mod encode;
 mod envelope;

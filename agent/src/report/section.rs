@@ -59,7 +59,9 @@ pub fn step(section: &EncodedSection, held: &Held, anyway: bool) -> Option<Step>
     let next = reached.manifest.clone().unwrap_or_default();
     report.result_digest = digest(&next);
     if section.has_content() {
-        match base(held) {
+        // Against nothing a delta is as long as the whole, which needs no agreement about the base.
+        let all = |base: &&Manifest| section.status() == SectionStatus::Complete && base.is_empty();
+        match base(held).filter(|base| !all(base)) {
             None => report.upserts = section.items().cloned().collect(),
             Some(base) => {
                 let Delta { upserts, removed } = Delta::between(base, &next);
@@ -93,7 +95,10 @@ fn reach(section: &EncodedSection, held: &Held) -> Held {
             let delta = Delta::between(base, section.manifest()).without_removals();
             Held { manifest: Some(base.clone().apply(&delta)), merged: false, head }
         }
-        (SectionStatus::Failed | SectionStatus::NotAvailable, _) => Held { head, ..held.clone() },
+        // Whoever never heard of the section's items holds none.
+        (SectionStatus::Failed | SectionStatus::NotAvailable, _) => {
+            Held { manifest: Some(held.manifest.clone().unwrap_or_default()), head, merged: held.merged }
+        }
     }
 }
 
@@ -133,12 +138,15 @@ mod tests {
     fn each_status_on_each_base() {
         use SectionStatus::{Complete, Failed, NotAvailable, Partial};
         let base = step(&section(Complete, &[("a", 1), ("b", 1)]), &Held::default(), false).unwrap().reached;
+        let nothing = step(&section(NotAvailable, &[]), &Held::default(), false).unwrap().reached;
         let next: &[(&str, u64)] = &[("b", 2), ("c", 1)];
         let cases = [
             (Complete, &Held::default(), (2, 0, false, Some(2))),
             (Partial, &Held::default(), (2, 0, false, Some(2))),
-            (Failed, &Held::default(), (0, 0, false, None)),
-            (NotAvailable, &Held::default(), (0, 0, false, None)),
+            (Failed, &Held::default(), (0, 0, false, Some(0))),
+            (NotAvailable, &Held::default(), (0, 0, false, Some(0))),
+            (Complete, &nothing, (2, 0, false, Some(2))),
+            (Partial, &nothing, (2, 0, true, Some(2))),
             (Complete, &base, (2, 1, true, Some(2))),
             (Partial, &base, (2, 0, true, Some(3))),
             (Failed, &base, (0, 0, false, Some(2))),

@@ -229,7 +229,9 @@ impl Held {
         let status = report.status();
         if matches!(status, v1::SectionStatus::Failed | v1::SectionStatus::NotAvailable) {
             assert!(full && report.upserts.is_empty() && report.removed_keys.is_empty());
-            self.sections.entry(report.section).or_default();
+            let name = SectionName::new(report.section.clone()).unwrap();
+            let nothing = || Section { items: Items::new(), digest: Some(SectionDigest::of(&name, [])) };
+            self.sections.entry(report.section).or_insert_with(nothing);
             return None;
         }
         let mut section = self.sections.get(&report.section).cloned().unwrap_or_default();

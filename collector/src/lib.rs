@@ -11,6 +11,8 @@ pub mod import;
 pub mod ingest;
 
 pub mod pipeline;
+
+pub mod actions;
 pub mod registry;
 pub mod status;
 

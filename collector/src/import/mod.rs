@@ -12,6 +12,7 @@ mod columns;
 mod keys;
 mod money;
 mod purchase_csv;
+pub mod service;
 mod text;
 
 use std::fmt;

@@ -8,6 +8,7 @@
 
 pub mod observation;
 
+pub mod preview;
 mod step;
 mod word;
 

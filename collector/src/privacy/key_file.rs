@@ -192,14 +192,16 @@ impl KeyFile {
 
     /// After a failed flush the system may have dropped the pages and call the file clean, so nothing more is written.
     fn flush(&mut self) -> Result<(), KeyFileError> {
-        let flushed = (|| {
-            fail::fail_point!("vault-flush", |_| Err(io::Error::other("fail point")));
-            self.file.sync_data()
-        })();
+        let flushed = self.sync();
         flushed.map_err(|source| {
             self.stopped = true;
             io_error("flushing", &self.path, source)
         })
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        fail::fail_point!("vault-flush", |_| Err(io::Error::other("fail point")));
+        self.file.sync_data()
     }
 
     fn set_length(&mut self, count: u64) -> Result<(), KeyFileError> {

@@ -71,8 +71,7 @@ async fn what_was_acknowledged_before_a_kill_is_there() {
         assert_eq!(store.verify().await.unwrap(), changes.len() as u64);
         let mut kept = HashMap::new();
         for change in changes {
-            let writes: Vec<String> =
-                change.writes.iter().map(|written| work::shown_written(written)).collect();
+            let writes: Vec<String> = change.writes.iter().map(work::shown_written).collect();
             kept.insert(change.position.number(), writes.join(" "));
         }
         for (position, writes) in &acknowledged {

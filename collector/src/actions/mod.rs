@@ -1,0 +1,5 @@
+//! What operators change: each action reads, decides by policy, commits, and says what it did.
+//!
+//! Knows nothing of who asks and over which wire; the rim calls it with a name for the audit.
+
+pub mod import;

@@ -30,8 +30,6 @@ pub struct Candidate {
 pub struct CandidateSubject {
     /// What it says.
     pub evidence: Evidence,
-    /// Its agent has since reported from other hardware.
-    pub superseded: bool,
     /// A stream of it is open at this moment, and it isn't the stream that is being decided.
     pub live: bool,
     /// When it last said something.
@@ -65,36 +63,43 @@ pub(super) enum Overlap {
 }
 
 impl Candidate {
-    /// The agent's subject that spoke last on hardware that it hasn't left: what the machine is now.
+    /// The agent's subject that spoke last: what the machine is now, as far as anybody knows.
     pub(super) fn present(&self) -> Option<&CandidateSubject> {
-        self.subjects
-            .iter()
-            .filter(|subject| subject.evidence.is_from_agent() && !subject.superseded)
-            .max_by(|a, b| (a.last, a.evidence.fingerprint()).cmp(&(b.last, b.evidence.fingerprint())))
+        let agents = self.subjects.iter().filter(|subject| subject.evidence.is_from_agent());
+        agents.max_by_key(|subject| (subject.last, subject.evidence.fingerprint()))
+    }
+
+    /// The subjects that tell of the machine as it is (records, and agents on the hardware that it has now), and those
+    /// that tell of it as it was.
+    fn current_and_former(&self) -> (Vec<&CandidateSubject>, Vec<&CandidateSubject>) {
+        let hardware = self.present().map(|subject| subject.evidence.fingerprint());
+        self.subjects.iter().partition(|subject| {
+            !subject.evidence.is_from_agent() || Some(subject.evidence.fingerprint()) == hardware
+        })
     }
 
     /// How a text of the evidence stands to the same of this device.
     pub(super) fn relate(&self, of: &Evidence, part: impl Fn(&Evidence) -> Option<&String>) -> Relation {
         let Some(mine) = part(of) else { return Relation::Unknown };
-        let has = |superseded: bool| {
-            self.subjects
-                .iter()
-                .filter(|subject| subject.superseded == superseded)
-                .filter_map(|subject| part(&subject.evidence))
-                .collect::<BTreeSet<&String>>()
+        let (current, former) = self.current_and_former();
+        let has = |subjects: &[&CandidateSubject]| -> bool {
+            subjects.iter().any(|subject| part(&subject.evidence) == Some(mine))
         };
-        let (now, before) = (has(false), has(true));
+        let knows = |subjects: &[&CandidateSubject]| -> bool {
+            subjects.iter().any(|subject| part(&subject.evidence).is_some())
+        };
         let present = self.present().and_then(|subject| part(&subject.evidence));
         // What the machine itself says now outranks what a record says that was bought.
         let contradicts = of.is_from_agent() && present.is_some_and(|present| present != mine);
-        if now.contains(mine) || (now.is_empty() && before.contains(mine)) {
+        if has(&current) || (!knows(&current) && has(&former)) {
             return if contradicts { Relation::Former } else { Relation::Same };
         }
-        match (before.contains(mine), now.is_empty()) {
-            (true, _) => Relation::Former,
-            (false, false) => Relation::Differs,
-            (false, true) if before.is_empty() => Relation::Unknown,
-            (false, true) => Relation::Differs,
+        if has(&former) {
+            Relation::Former
+        } else if knows(&current) || knows(&former) {
+            Relation::Differs
+        } else {
+            Relation::Unknown
         }
     }
 
@@ -105,8 +110,11 @@ impl Candidate {
 
     /// Built-in addresses of the present machine and of its records.
     pub(super) fn macs(&self) -> BTreeSet<MacAddress> {
-        let now = self.subjects.iter().filter(|subject| !subject.superseded);
-        now.flat_map(|subject| subject.evidence.macs.iter().copied()).collect()
+        self.current_and_former()
+            .0
+            .into_iter()
+            .flat_map(|subject| subject.evidence.macs.iter().copied())
+            .collect()
     }
 
     /// The agent's own subjects here, the latest first.

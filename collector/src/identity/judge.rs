@@ -114,6 +114,9 @@ fn by_hardware(evidence: &Evidence, candidate: &Candidate, comparison: &Comparis
             Rank::BoardSerial
         }
         (Relation::Former, _) if evidence.is_from_agent() => {
+            if has_old_board_back(evidence, candidate) {
+                return Some(Verdict::Same { rank: Rank::Serial, former: true });
+            }
             return Some(Verdict::Unclear {
                 rank: Rank::Serial,
                 why: "the device had this serial number before and has another now",
@@ -171,6 +174,13 @@ fn confirm_physical(rank: Rank, evidence: &Evidence, candidate: &Candidate) -> V
         | Rank::MachineId
         | Rank::AssetTag => Verdict::Unclear { rank, why: "one number agrees and another part differs" },
     }
+}
+
+/// Whether a number that the machine had before came back to the rest of it: the same agent, on the same other parts.
+fn has_old_board_back(evidence: &Evidence, candidate: &Candidate) -> bool {
+    let knows_agent = evidence.agent.is_some_and(|agent| !candidate.of_agent(agent).is_empty());
+    let present = candidate.present().filter(|subject| !subject.live);
+    knows_agent && present.is_some_and(|subject| Votes::new(evidence, &subject.evidence).agree > 0)
 }
 
 /// How the parts of two machines vote: numbers that belong to one part alone.

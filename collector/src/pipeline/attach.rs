@@ -197,7 +197,6 @@ impl Pipeline {
                     .iter()
                     .map(|subject| CandidateSubject {
                         evidence: evidence_of(subject),
-                        superseded: subject.superseded,
                         live: self.presence.is_connected(&subject.key),
                         last: subject.last,
                     })

@@ -67,10 +67,10 @@ pub fn uuid(number: u64) -> String {
     format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
 }
 
-/// The factory's address with this number.
+/// The factory's address with this number: unique for the first four thousand million.
 pub fn mac(number: u64) -> MacAddress {
-    let random = bytes(number, "mac");
-    MacAddress([0x8c, 0x16, 0x45, random[0], random[1], random[2]])
+    let [.., a, b, c, d] = number.to_be_bytes();
+    MacAddress([0x8c, 0x16, a, b, c, d])
 }
 
 /// The machine id with this number.

@@ -113,8 +113,8 @@ impl Road for MemoryRoad {
             }
         };
         let (device, in_conflict) = match self.subjects.get(&key) {
-            Some(subject) => (subject.device, subject.in_conflict),
-            None => self.attach(&key, &evidence, now),
+            Some(subject) if !self.is_abandoned(subject) => (subject.device, subject.in_conflict),
+            Some(_) | None => self.attach(&key, &evidence, now),
         };
         self.supersede_others(&key, &evidence);
         for identifier in evidence.identifiers() {
@@ -138,6 +138,8 @@ impl Road for MemoryRoad {
             in_conflict,
         });
         subject.evidence = evidence;
+        subject.device = device;
+        subject.in_conflict = in_conflict;
         subject.claims.superseded = false;
         let (fields, statuses) = match observation {
             Observation::Report { stream, items, .. } => {
@@ -234,10 +236,29 @@ impl MemoryRoad {
                 (self.next_id(), explanation, true)
             }
         };
+        if let Some(before) = self.subjects.get(key).map(|subject| subject.device).filter(|it| *it != device)
+        {
+            if let Some(known) = self.devices.get_mut(&before) {
+                known.subjects.remove(key);
+            }
+            self.refold(before);
+        }
         let known = self.devices.entry(device).or_default();
         known.subjects.insert(key.clone());
         known.explanation = explanation;
         (device, in_conflict)
+    }
+
+    /// Whether the machine has gone on with other numbers: if these come back, it may be on another machine.
+    fn is_abandoned(&self, subject: &Subject) -> bool {
+        let fingerprint = subject.evidence.fingerprint();
+        let Some(known) = self.devices.get(&subject.device) else { return false };
+        known.subjects.iter().filter_map(|key| self.subjects.get(key)).any(|other| {
+            other.evidence.is_from_agent()
+                && subject.evidence.is_from_agent()
+                && other.claims.last > subject.claims.last
+                && other.evidence.fingerprint() != fingerprint
+        })
     }
 
     fn candidates(&self, identifiers: &[Identifier]) -> Vec<Candidate> {
@@ -261,7 +282,6 @@ impl MemoryRoad {
                         .into_iter()
                         .map(|subject| CandidateSubject {
                             evidence: subject.evidence.clone(),
-                            superseded: subject.claims.superseded,
                             live: !subject.streams.is_empty(),
                             last: subject.claims.last,
                         })

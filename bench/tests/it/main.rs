@@ -1,0 +1,3 @@
+//! The benchmarks' own tests, one binary.
+
+mod simulation;

@@ -3,6 +3,8 @@
 use std::{
     path::Path,
     process::{Command, Stdio},
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use fail::FailScenario;
@@ -107,6 +109,33 @@ async fn after_a_failed_sync_nothing_is_acknowledged_until_it_is_opened_again() 
 }
 
 #[tokio::test]
+async fn a_slow_sync_is_shared_by_all_who_wait_meanwhile() {
+    let scenario = FailScenario::setup();
+    let folder = TempDir::new().unwrap();
+    let store = Arc::new(open(folder.path()).await);
+    fail::cfg("journal-sync", "sleep(100)").unwrap();
+    let started = Instant::now();
+    let waiting: Vec<_> = (0..200)
+        .map(|n| {
+            let store = Arc::clone(&store);
+            tokio::spawn(async move { store.commit(vec![commit(&[], &[(&format!("{n}"), "x")])]).await })
+        })
+        .collect();
+    // Reads don't wait for the disk.
+    get(&*store, "a").await;
+    assert!(started.elapsed() < Duration::from_millis(100), "a read took {:?}", started.elapsed());
+    for commit in waiting {
+        commit.await.unwrap()[0].as_ref().unwrap();
+    }
+    let took = started.elapsed();
+    // One by one it would be twenty seconds.
+    assert!((Duration::from_millis(100)..Duration::from_secs(5)).contains(&took), "{took:?}");
+    fail::remove("journal-sync");
+    store.close().await.unwrap();
+    scenario.teardown();
+}
+
+#[tokio::test]
 async fn a_checkpoint_that_fails_stops_acknowledging_unless_only_space_was_missing() {
     let scenario = FailScenario::setup();
     for (point, stays) in [
@@ -117,7 +146,7 @@ async fn a_checkpoint_that_fails_stops_acknowledging_unless_only_space_was_missi
     ] {
         let folder = TempDir::new().unwrap();
         let options = EmbeddedOptions {
-            checkpoint_every: std::time::Duration::from_millis(5),
+            checkpoint_every: Duration::from_millis(5),
             ..EmbeddedOptions::new(folder.path())
         };
         let store = EmbeddedStore::open(options).await.unwrap();

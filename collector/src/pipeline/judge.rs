@@ -65,31 +65,57 @@ impl Pipeline {
         let mut surroundings = Surroundings::default();
         for (identifier, row) in rows.into_values() {
             let row = row.unwrap_or_default();
-            if identifier.kind == IdentifierKind::Agent && row.subjects.len() > 1 {
-                surroundings.clones.extend(self.clones(device, subjects, row.subjects).await?);
+            let stays = |subject: &Subject| {
+                !subject.superseded && evidence_of(subject).identifiers().contains(&identifier)
+            };
+            if identifier.kind == IdentifierKind::Agent
+                && row.subjects.len() > 1
+                && subjects.iter().any(stays)
+            {
+                surroundings.clones.extend(self.clones(device, subjects, row.subjects, writes).await?);
             }
             surroundings.counts.push((identifier, row.device_count));
         }
         Ok(surroundings)
     }
 
-    /// Devices from which the same agent reports, but for those that it has left.
+    /// Devices from which the agent of a subject reports too.
+    pub(super) async fn clones_of(&self, subject: &Subject) -> Result<Vec<DeviceId>, ObserveError> {
+        let agent =
+            evidence_of(subject).identifiers().into_iter().find(|it| it.kind == IdentifierKind::Agent);
+        let Some(Ok(key)) = agent.map(|agent| key::identifier(agent.kind.name(), &agent.value)) else {
+            return Ok(Vec::new());
+        };
+        let row: Read<stored::IdentifierClaims> = self.records.get(key).await?;
+        let listed = row.record.map(|row| row.subjects).unwrap_or_default();
+        self.clones(subject.device, std::slice::from_ref(subject), listed, &[]).await
+    }
+
+    /// Devices from which the same agent reports, but for those that it has left; `writes` is what the commit at hand
+    /// is about to change.
     async fn clones(
         &self,
         device: DeviceId,
         own: &[Subject],
         listed: Vec<String>,
+        writes: &[Write],
     ) -> Result<Vec<DeviceId>, ObserveError> {
-        let keys = listed
-            .into_iter()
-            .map(SubjectKey::stored)
-            .filter(|key| !own.iter().any(|subject| subject.key == *key))
-            .map(|key| key::subject(&key))
-            .collect();
-        let others: Vec<Read<Subject>> = self.records.get_all(keys).await?;
+        let mut others: Vec<Subject> = Vec::new();
+        let mut unread = Vec::new();
+        for subject in listed.into_iter().map(SubjectKey::stored) {
+            if own.iter().any(|known| known.key == subject) {
+                continue;
+            }
+            let key = key::subject(&subject);
+            match writes.iter().find(|write| write.key == key).and_then(|write| write.value.as_ref()) {
+                Some(bytes) => others.push(records::decode(&key, bytes)?),
+                None => unread.push(key),
+            }
+        }
+        let read: Vec<Read<Subject>> = self.records.get_all(unread).await?;
+        others.extend(read.into_iter().filter_map(|read| read.record));
         Ok(others
             .into_iter()
-            .filter_map(|read| read.record)
             .filter(|subject| !subject.superseded && subject.device != device)
             .filter(|subject| matches!(subject.source, Source::Agent(_)))
             .map(|subject| subject.device)

@@ -88,6 +88,9 @@ impl Pipeline {
         }
         // An agent that had gone elsewhere and is back here is two: a clone.
         let returned = std::mem::take(&mut subject.superseded);
+        if returned {
+            rows.crowded.extend(self.clones_of(&subject).await?);
+        }
         let changed = before.as_ref().is_none_or(|before| !same_word(before, &subject));
         if !changed && !work.changed && !returned && companion.is_none() {
             let mut outcome = Outcome::unchanged(&subject);

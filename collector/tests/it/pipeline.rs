@@ -41,7 +41,7 @@ impl World {
         let evidence = vec![
             Item::new(ItemKind::System(System {
                 manufacturer: Some("LENOVO".to_owned()),
-                product_name: Some("20L8S07A14".to_owned()),
+                product_name: Some(format!("20L8{}", &serial[serial.len() - 4..])),
                 serial: Some(serial.to_owned()),
                 ..System::default()
             })),
@@ -116,6 +116,40 @@ async fn saying_the_same_again_writes_nothing() {
     assert!(!world.purchase("PO-1", "PF0ABCDE").await.changed);
     assert_eq!(world.store.position().await, position);
     assert_eq!(world.device(first.device).await, record);
+}
+
+#[tokio::test]
+async fn a_disk_in_another_chassis_leaves_the_old_machine_behind() {
+    let world = World::new();
+    let agent = AgentId::random();
+    let old = world.agent(agent, "PF0ABCDE").await.device;
+    let new = world.agent(agent, "PF0FGHIJ").await.device;
+    assert_ne!(old, new);
+    for device in [old, new] {
+        assert!(!world.codes(device).await.contains(&FlagCode::ClonedIdentity));
+    }
+}
+
+#[tokio::test]
+async fn clones_are_devices_of_their_own_and_all_are_flagged() {
+    for connected in [true, false] {
+        let world = World::new();
+        let agent = AgentId::random();
+        let first = world.agent(agent, "PF0ABCDE").await;
+        if connected {
+            world.pipeline.connected(first.device, &first.subject, world.clock.now());
+        }
+        let second = world.agent(agent, "PF0FGHIJ").await;
+        if !connected {
+            // One that was left behind speaks again.
+            assert_eq!(world.agent(agent, "PF0ABCDE").await.device, first.device);
+        }
+        assert_ne!(first.device, second.device);
+        for device in [first.device, second.device] {
+            let codes = world.codes(device).await;
+            assert!(codes.contains(&FlagCode::ClonedIdentity), "connected: {connected}, {codes:?}");
+        }
+    }
 }
 
 #[tokio::test]

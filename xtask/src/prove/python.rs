@@ -1,4 +1,4 @@
-//! The proof that the interface is plain gRPC: the Python of docs/examples against a collector of its own.
+//! The proof that the interface is plain gRPC: the Python of docs/clients against a collector of its own.
 //!
 //! Knows nothing of the schema beyond its files' names. Needs python3 with venv, and pip's package index once.
 
@@ -28,7 +28,7 @@ pub(super) fn run(words: &[String]) -> Result<()> {
     let folder = env::temp_dir().join(format!("muster-python-{}", std::process::id()));
     let running = Running::start(&folder, &*quickstart::stop_signal()?)?;
     let list = |filter: &str, folder: &Path| {
-        let script = root().join("docs/examples/list_devices.py");
+        let script = root().join("docs/clients/list_devices.py");
         let mut command = Command::new(&python);
         command.env("PYTHONPATH", &generated).arg(script).arg(running.api_address()).arg(folder).arg(filter);
         output_of(&mut command)

@@ -3,7 +3,7 @@
     pip install grpcio grpcio-tools
     python -m grpc_tools.protoc -I proto/schema --python_out=out --grpc_python_out=out \
         muster/v1/inventory.proto muster/v1/query.proto
-    PYTHONPATH=out python docs/examples/list_devices.py HOST:PORT FOLDER [FILTER]
+    PYTHONPATH=out python docs/clients/list_devices.py HOST:PORT FOLDER [FILTER]
 
 FOLDER holds key.pem, certificate.pem and roots.pem of an operator or a service.
 """

@@ -87,16 +87,23 @@ impl Running {
     /// Starts both in this folder, making there what is missing, and waits for the first inventory.
     pub(crate) fn start(folder: &Path, stop: &AtomicBool) -> Result<Self> {
         let place = Place::open(folder)?;
-        if !place.is_initialised() {
+        if place.is_initialised() {
+            // An operator's certificate is good for half a day.
+            Program::Collector.run(place.operator_arguments(), None).context("cannot renew the operator")?;
+        } else {
             Program::Collector.run(place.init_arguments(), None).context("cannot make the authority")?;
             place.mark_initialised()?;
         }
+        let enrolled_now = !place.is_enrolled();
+        let token = match enrolled_now {
+            true => {
+                Some(Program::Collector.run(place.token_arguments(), None).context("cannot make a token")?)
+            }
+            false => None,
+        };
         let collector = Process::start(Program::Collector, place.serve_arguments(), place.log("collector"))?;
         collector.wait_until_ready(READY_WITHIN, stop)?;
-        let enrolled_now = !place.is_enrolled();
-        if enrolled_now {
-            let token =
-                Program::Collector.run(place.token_arguments(), None).context("cannot make a token")?;
+        if let Some(token) = token {
             // By standard input: arguments are visible to every user of the machine.
             let enrolled = Program::Agent.run(place.enroll_arguments(), Some(token.trim()));
             enrolled.context("cannot enrol this machine")?;

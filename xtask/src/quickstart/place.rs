@@ -12,6 +12,8 @@ use anyhow::{Context, Result};
 /// Written when `init` has ended well, so that a broken first try is begun again.
 const INITIALISED: &str = "initialised";
 const PORTS: &str = "ports";
+/// Where the first operator's identity lies, with a configuration for the command line that points at the collector.
+pub(super) const OPERATOR_CONFIG: &str = "collector/operator/config.toml";
 const TRUST_DOMAIN: &str = "quickstart.muster.internal";
 
 /// Where everything of a quick start lies.
@@ -76,6 +78,10 @@ impl Place {
         ])
     }
 
+    pub(super) fn operator_arguments(&self) -> Vec<String> {
+        words(&["operator", "admin", "--config", &self.path("collector.toml")])
+    }
+
     pub(super) fn serve_arguments(&self) -> Vec<String> {
         words(&["serve", "--config", &self.path("collector.toml")])
     }
@@ -93,11 +99,11 @@ impl Place {
     }
 
     pub(super) fn devices_arguments(&self) -> Vec<String> {
-        words(&["--config", &self.path("muster.toml"), "devices", "--output", "json"])
+        words(&["--config", &self.path(OPERATOR_CONFIG), "devices", "--output", "json"])
     }
 
     pub(super) fn device_arguments(&self, id: &str) -> Vec<String> {
-        words(&["--config", &self.path("muster.toml"), "device", id])
+        words(&["--config", &self.path(OPERATOR_CONFIG), "device", id])
     }
 
     /// The ports of agents, enroll and api: those of the last run where they are still free.
@@ -126,14 +132,6 @@ impl Place {
             &format!(
                 "# Written by `cargo xtask quickstart`.\nstate_dir = \"agent\"\n\n[collector]\n\
                  session = \"localhost:{agents}\"\nenroll = \"localhost:{enroll}\"\n"
-            ),
-        )?;
-        self.write(
-            "muster.toml",
-            &format!(
-                "# Written by `cargo xtask quickstart`.\naddress = \"localhost:{api}\"\n\
-                 key = \"collector/operator/key.pem\"\ncertificate = \"collector/operator/certificate.pem\"\n\
-                 roots = \"collector/operator/roots.pem\"\n"
             ),
         )
     }

@@ -52,20 +52,20 @@ impl Program {
 
     /// Runs the program to its end and returns what it printed; its messages are part of the error when it fails.
     pub(super) fn run(self, arguments: Vec<String>, input: Option<&str>) -> Result<String> {
-        let subcommand = arguments.iter().find(|word| !word.starts_with('-')).cloned().unwrap_or_default();
+        // No argument is a secret, so the whole command may be shown and tried again by hand.
+        let shown = format!("{} {}", self.name(), arguments.join(" "));
         let mut command = self.command(arguments)?;
         command.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         if let (Some(input), Some(mut pipe)) = (input, child.stdin.take()) {
-            writeln!(pipe, "{input}")
-                .with_context(|| format!("{} {subcommand} reads no input", self.name()))?;
+            writeln!(pipe, "{input}").with_context(|| format!("`{shown}` reads no input"))?;
         }
         let output = child.wait_with_output()?;
         if output.status.success() {
             return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
         }
         let messages = String::from_utf8_lossy(&output.stderr);
-        bail!("{} {subcommand} ended with {}:\n{}", self.name(), output.status, messages.trim_end())
+        bail!("`{shown}` ended with {}:\n{}", output.status, messages.trim_end())
     }
 }
 

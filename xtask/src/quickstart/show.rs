@@ -9,6 +9,7 @@ use anyhow::{Context, Result};
 use serde_json::Value;
 
 use super::Running;
+use super::place::OPERATOR_CONFIG;
 use super::process::Program;
 
 /// The device that this machine became, as `muster devices --output json` tells it.
@@ -76,7 +77,7 @@ pub(super) fn welcome(running: &Running, took: Duration) -> Result<()> {
     print!("{}", Program::Cli.run(place.device_arguments(device.id()), None)?);
 
     println!("\nType next, in another terminal in {}:\n", env::current_dir()?.display());
-    println!("  export MUSTER_CONFIG={}", quoted(&place.path("muster.toml")));
+    println!("  export MUSTER_CONFIG={}", quoted(&place.path(OPERATOR_CONFIG)));
     println!("  export PATH={}:$PATH", quoted(&programs_text()?));
     println!("  muster devices");
     println!("  muster software");

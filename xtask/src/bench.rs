@@ -1,12 +1,13 @@
-//! `cargo xtask bench`: builds the load generator for speed and runs it.
+//! `cargo xtask bench`: builds collector and load generator for speed and runs the load generator.
 //!
-//! Knows nothing of the scenarios: words behind `--` go to the load generator, which also prints the table and writes
-//! the JSON.
+//! Knows nothing of the scenarios: every word is passed on to the load generator, which also prints the table and
+//! writes the JSON. It starts the collector that lies beside it, which is why both are built first.
 
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::Result;
 
+use crate::root;
 use crate::steps::{cargo, shown};
 
 /// What is passed on.
@@ -18,6 +19,8 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let mut command = cargo(&["run", "--release", "--package", "muster-bench", "--"]);
-    shown(command.args(&arguments.words).stdin(Stdio::inherit()))
+    let packages = ["--package", "muster-collector", "--package", "muster-bench"];
+    shown(cargo(&["build", "--release"]).args(packages))?;
+    let mut command = Command::new(root().join("target/release/muster-bench"));
+    shown(command.args(&arguments.words).current_dir(root()).stdin(Stdio::inherit()))
 }

@@ -31,6 +31,14 @@ const SHARES: [(u64, Distribution); 4] = [
 ];
 
 impl Distribution {
+    /// How many there are.
+    pub(super) const COUNT: u32 = SHARES.len() as u32;
+
+    /// The one with a number, counted round.
+    pub(super) fn by_number(number: u32) -> Self {
+        SHARES[(number % Self::COUNT) as usize].1
+    }
+
     /// The one of a device.
     pub(super) fn of(seed: u64, device: u64) -> Self {
         *weighted(&SHARES, mix(seed, device, 0x05))

@@ -55,7 +55,8 @@ impl Default for Shape {
 pub enum Choice {
     /// Drawn by the power law, as people and their dependencies do.
     Popular,
-    /// The titles from this one times [`Shape::packages`] on, each once: a device whose titles nobody else has.
+    /// The part of all titles with this number, then those of the next distribution and so on: devices with the slices
+    /// from 0 to [`Fleet::slices`] have each title of each distribution once.
     Slice(u32),
 }
 
@@ -101,6 +102,11 @@ impl Fleet {
         self.shape
     }
 
+    /// How many slices hold each title of each distribution once.
+    pub fn slices(&self) -> u32 {
+        self.shape.titles.div_ceil(self.shape.packages) * Distribution::COUNT
+    }
+
     /// What the agent on a device finds after so many rounds of upgrades.
     pub fn inventory(&self, device: u64, choice: Choice, generation: u32) -> Inventory {
         let machine = machine::Machine::new(self.shape.seed, device);
@@ -140,21 +146,23 @@ impl Fleet {
     /// The packages of a device after so many rounds of upgrades; each title once.
     pub fn releases(&self, device: u64, choice: Choice, generation: u32) -> Vec<Release> {
         let Shape { seed, titles, packages, .. } = self.shape;
-        let distribution = Distribution::of(seed, device);
-        let chosen = match choice {
-            Choice::Popular => {
-                self.popularity.distinct(&mut Draw::new(seed, "titles", device, 0), packages as usize)
+        let (distribution, chosen) = match choice {
+            Choice::Popular => (
+                Distribution::of(seed, device),
+                self.popularity.distinct(&mut Draw::new(seed, "titles", device, 0), packages as usize),
+            ),
+            Choice::Slice(slice) => {
+                let each = titles.div_ceil(packages);
+                let first = slice % each * packages;
+                (Distribution::by_number(slice / each), (first..titles.min(first + packages)).collect())
             }
-            Choice::Slice(slice) => (0..packages)
-                .map(|place| (slice.wrapping_mul(packages).wrapping_add(place)) % titles)
-                .collect(),
         };
-        let lags = mix(seed, device, 0x1a65) % 100 < LAGGING_PERCENT;
+        let lags = choice == Choice::Popular && mix(seed, device, 0x1a65) % 100 < LAGGING_PERCENT;
         let mut releases: Vec<Release> = chosen
             .into_iter()
             .map(|title| {
                 let newest = title::level(seed, distribution, title);
-                let behind = u32::from(lags && mix(seed, device, u64::from(title)) % 2 == 0);
+                let behind = u32::from(lags && mix(seed, device, u64::from(title)).is_multiple_of(2));
                 Release { distribution, title, level: newest.saturating_sub(behind) }
             })
             .collect();
@@ -281,12 +289,14 @@ mod tests {
     }
 
     #[test]
-    fn slices_share_no_title() {
-        let fleet = fleet();
-        let titles = |slice| -> BTreeSet<u32> {
-            fleet.releases(0, Choice::Slice(slice), 0).iter().map(|release| release.title).collect()
-        };
-        assert_eq!(titles(0).len(), 1000);
-        assert!(titles(0).is_disjoint(&titles(49)));
+    fn slices_have_every_title_of_every_distribution_once() {
+        let fleet = Fleet::new(Shape { titles: 950, packages: 100, ..Shape::default() });
+        let mut seen = BTreeSet::new();
+        for slice in 0..fleet.slices() {
+            for release in fleet.releases(0, Choice::Slice(slice), 0) {
+                assert!(seen.insert((release.distribution.number(), release.title)), "{release:?}");
+            }
+        }
+        assert_eq!(seen.len(), 4 * 950);
     }
 }

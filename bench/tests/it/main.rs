@@ -1,3 +1,6 @@
 //! The benchmarks' own tests, one binary.
+#![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
+mod index;
+mod ingest;
 mod simulation;

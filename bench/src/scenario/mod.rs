@@ -1,0 +1,11 @@
+//! What is measured, and how it is shown.
+//!
+//! To add a scenario: a file with its arguments and a `run` function, a module here, and an arm in [`crate::cli`].
+
+pub mod collector;
+pub mod index;
+pub mod ingest;
+pub mod meter;
+pub mod plan;
+pub mod results;
+mod table;

@@ -3,4 +3,5 @@
 
 mod program;
 mod refused;
+mod road;
 mod wrong_use;

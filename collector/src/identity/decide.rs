@@ -145,7 +145,7 @@ fn choose(evidence: &Evidence, judged: &[(&Candidate, Verdict)], note: &str) -> 
     let best = judged
         .iter()
         .filter_map(|(_, verdict)| match verdict {
-            Verdict::Same { rank, former } => Some((rank.number(), *former)),
+            Verdict::Same { rank } => Some(rank.number()),
             Verdict::Unclear { .. } | Verdict::Other { .. } | Verdict::Unrelated => None,
         })
         .min();
@@ -158,9 +158,9 @@ fn choose(evidence: &Evidence, judged: &[(&Candidate, Verdict)], note: &str) -> 
         .min();
     match (best, unclear) {
         (None, None) => new(evidence, judged, note),
-        (Some((rank, former)), None) => settle(evidence, judged, (rank, former), note),
-        (Some((rank, former)), Some((unclear_rank, ..))) if rank <= unclear_rank => {
-            settle(evidence, judged, (rank, former), note)
+        (Some(rank), None) => settle(evidence, judged, rank, note),
+        (Some(rank), Some((unclear_rank, ..))) if rank <= unclear_rank => {
+            settle(evidence, judged, rank, note)
         }
         (_, Some((_, why, _))) => {
             let explanation = format!("it may be a known device, but {why}{note}");
@@ -170,11 +170,11 @@ fn choose(evidence: &Evidence, judged: &[(&Candidate, Verdict)], note: &str) -> 
 }
 
 /// Takes the one candidate at the deciding strength; several are a conflict unless the model tells them apart.
-fn settle(evidence: &Evidence, judged: &[(&Candidate, Verdict)], best: (u8, bool), note: &str) -> Decision {
+fn settle(evidence: &Evidence, judged: &[(&Candidate, Verdict)], best: u8, note: &str) -> Decision {
     let mut at_best: Vec<(&Candidate, Rank)> = judged
         .iter()
         .filter_map(|(candidate, verdict)| match verdict {
-            Verdict::Same { rank, former } if (rank.number(), *former) == best => Some((*candidate, *rank)),
+            Verdict::Same { rank } if rank.number() == best => Some((*candidate, *rank)),
             Verdict::Same { .. } | Verdict::Unclear { .. } | Verdict::Other { .. } | Verdict::Unrelated => {
                 None
             }
@@ -184,7 +184,7 @@ fn settle(evidence: &Evidence, judged: &[(&Candidate, Verdict)], best: (u8, bool
     if !settled.is_empty() {
         at_best = settled;
     }
-    if at_best.len() > 1 && best.0 == Rank::Serial.number() {
+    if at_best.len() > 1 && best == Rank::Serial.number() {
         let has_model =
             |candidate: &Candidate| candidate.relate(evidence, |it| it.model.as_ref()) == Relation::Same;
         let of_model: Vec<_> = at_best.iter().copied().filter(|(it, _)| has_model(it)).collect();

@@ -16,8 +16,6 @@ pub(super) enum Verdict {
     Same {
         /// By what.
         rank: Rank,
-        /// The identifier is one that the machine had before.
-        former: bool,
     },
     /// It may be the same machine: a person must say.
     Unclear {
@@ -81,7 +79,7 @@ pub(super) fn judge(evidence: &Evidence, candidate: &Candidate) -> Verdict {
 
 /// What holds whatever decided.
 fn restrict(verdict: Verdict, evidence: &Evidence, candidate: &Candidate) -> Verdict {
-    let Verdict::Same { rank, .. } = verdict else { return verdict };
+    let Verdict::Same { rank } = verdict else { return verdict };
     if candidate.disposed && rank >= Rank::Uuid {
         return Verdict::Unclear { rank, why: "the device is recorded as disposed of" };
     }
@@ -115,16 +113,16 @@ fn by_hardware(evidence: &Evidence, candidate: &Candidate, comparison: &Comparis
         }
         (Relation::Former, _) if evidence.is_from_agent() => {
             if has_old_board_back(evidence, candidate) {
-                return Some(Verdict::Same { rank: Rank::Serial, former: true });
+                return Some(same(Rank::Serial));
             }
             return Some(Verdict::Unclear {
                 rank: Rank::Serial,
                 why: "the device had this serial number before and has another now",
             });
         }
-        (Relation::Former, _) => return Some(Verdict::Same { rank: Rank::Serial, former: true }),
+        (Relation::Former, _) => return Some(same(Rank::Serial)),
         (Relation::Unknown, Relation::Former) if !evidence.is_from_agent() => {
-            return Some(Verdict::Same { rank: Rank::Uuid, former: true });
+            return Some(same(Rank::Uuid));
         }
         _ => return None,
     };
@@ -150,10 +148,12 @@ fn confirm_physical(rank: Rank, evidence: &Evidence, candidate: &Candidate) -> V
         return same(rank);
     }
     let votes = Votes::new(evidence, known);
+    // An agent lives on its disk: the same agent on another disk is a copy and vouches for nothing.
+    let is_copy = overlap(&evidence.disk_serials, &known.disk_serials) == Overlap::Changed;
     let knows_agent = evidence
         .agent
         .is_some_and(|agent| candidate.of_agent(agent).first().is_some_and(|subject| !subject.live));
-    if votes.agree > 0 || knows_agent || votes.differ == 0 {
+    if votes.agree > 0 || (knows_agent && !is_copy) || votes.differ == 0 {
         return same(rank);
     }
     let is_elsewhere = candidate.subjects.iter().any(|subject| subject.live);
@@ -281,7 +281,7 @@ fn by_addresses(evidence: &Evidence, candidate: &Candidate, comparison: &Compari
     if !evidence.is_from_agent() && theirs.is_disjoint(&evidence.macs) {
         // A record may name an address that went with the old main board.
         let had = candidate.subjects.iter().any(|subject| !subject.evidence.macs.is_disjoint(&evidence.macs));
-        return had.then_some(Verdict::Same { rank, former: true });
+        return had.then_some(same(rank));
     }
     match evidence.macs.intersection(&theirs).count() {
         0 => None,
@@ -335,5 +335,5 @@ fn by_names(evidence: &Evidence, candidate: &Candidate, comparison: &Comparison)
 }
 
 const fn same(rank: Rank) -> Verdict {
-    Verdict::Same { rank, former: false }
+    Verdict::Same { rank }
 }

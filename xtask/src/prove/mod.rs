@@ -8,6 +8,7 @@
 
 mod clone;
 mod disk;
+mod identity;
 mod oracle;
 mod python;
 mod store_durability;
@@ -27,6 +28,11 @@ const PROOFS: &[Proof] = &[
         name: "clone",
         shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
         run: clone::run,
+    },
+    Proof {
+        name: "identity",
+        shows: "over two simulated years no machine becomes another, and at most one in a thousand becomes two",
+        run: identity::run,
     },
     Proof {
         name: "python",

@@ -10,6 +10,8 @@ pub mod enroll;
 pub mod import;
 pub mod ingest;
 
+pub mod admin;
+
 pub mod pipeline;
 
 pub mod actions;

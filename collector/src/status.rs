@@ -5,10 +5,12 @@
 use tonic::Status;
 
 use crate::{
+    actions::import::ImportFailed,
+    import::service::ServiceError,
     pipeline::ObserveError,
     query::QueryFailure,
     records::RecordError,
-    registry::{AgentRefused, RegistryError},
+    registry::{AgentRefused, PersonsError, RegistryError},
     store::{CommitError, StoreError, Unavailable},
 };
 
@@ -69,6 +71,39 @@ pub fn agent(error: &AgentRefused) -> Status {
     }
 }
 
+/// Of persons who could not be found, made or shown.
+pub fn persons(error: &PersonsError) -> Status {
+    match error {
+        PersonsError::Nameless => Status::invalid_argument(error.to_string()),
+        PersonsError::Contended => Status::aborted(error.to_string()),
+        PersonsError::Read(error) => record(error),
+        PersonsError::Commit(error) => commit(error),
+        PersonsError::Vault(_) | PersonsError::Worker(_) => {
+            internal("personal values can't be handled: see the collector's log", error)
+        }
+    }
+}
+
+/// Of an import that can't be begun, or was broken off; what it took before stays taken.
+pub fn import(error: &ServiceError) -> Status {
+    match error {
+        ServiceError::Name(invalid) => Status::invalid_argument(invalid.to_string()),
+        ServiceError::File(_) => Status::invalid_argument(error.to_string()),
+        ServiceError::Rows(failed) => match failed {
+            ImportFailed::Row { source, .. } => {
+                let status = observe(source);
+                Status::new(status.code(), format!("{failed}: {}", status.message()))
+            }
+            ImportFailed::Persons(error) => persons(error),
+            ImportFailed::Read(error) => record(error),
+            ImportFailed::Commit(error) => commit(error),
+            ImportFailed::Vault(_) | ImportFailed::Worker(_) => {
+                internal("the import broke off: see the collector's log", failed)
+            }
+        },
+    }
+}
+
 /// Of a question that was not answered.
 pub fn query(error: &QueryFailure) -> Status {
     match error {
@@ -88,6 +123,7 @@ pub fn query(error: &QueryFailure) -> Status {
         QueryFailure::Record(error) => record(error),
         QueryFailure::Store(error) => store(error),
         QueryFailure::Malformed(_) => internal("a record is damaged: see the collector's log", error),
+        QueryFailure::Persons(error) => persons(error),
         QueryFailure::Vault(error) => {
             internal("personal values can't be opened: see the collector's log", error)
         }

@@ -55,7 +55,7 @@ impl Query {
     pub async fn get_device(&self, request: &v1::GetDeviceRequest) -> Result<v1::Device, QueryFailure> {
         let v1::GetDeviceRequest { name, as_of } = request;
         let mut device = self.record_of(self.named(name)?).await?;
-        let mut seen = self.presence.of(device.id);
+        let mut seen = self.pipeline.presence().of(device.id);
         if let Some(at) = as_of.as_ref().map(from_timestamp) {
             self.rewind(&mut device, at).await?;
             // Presence is memory and has no past: what was heard later says nothing of then.
@@ -67,19 +67,19 @@ impl Query {
 
     /// A device as it is shown now.
     fn shown(&self, device: &Device, names: &Names) -> v1::Device {
-        convert::device(device, self.presence.of(device.id), names)
+        convert::device(device, self.pipeline.presence().of(device.id), names)
     }
 
     /// The record of a device.
     pub(super) async fn record_of(&self, id: DeviceId) -> Result<Device, QueryFailure> {
-        let read: Read<Device> = self.records.get(key::device(id)).await?;
+        let read: Read<Device> = self.records().get(key::device(id)).await?;
         read.record.ok_or(QueryFailure::NoDevice { device: id })
     }
 
     /// The records of devices, in their order; one that has just gone is left out.
     pub(super) async fn records_of(&self, ids: &[DeviceId]) -> Result<Vec<Device>, QueryFailure> {
         let read: Vec<Read<Device>> =
-            self.records.get_all(ids.iter().map(|id| key::device(*id)).collect()).await?;
+            self.records().get_all(ids.iter().map(|id| key::device(*id)).collect()).await?;
         Ok(read.into_iter().filter_map(|read| read.record).collect())
     }
 

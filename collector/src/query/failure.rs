@@ -11,6 +11,7 @@ use crate::{
     index::QueryError,
     privacy::VaultError,
     records::{Malformed, RecordError},
+    registry::PersonsError,
     store::StoreError,
 };
 
@@ -94,7 +95,10 @@ pub enum QueryFailure {
     /// A part of a record is not what it should be.
     #[error("a record is damaged")]
     Malformed(#[from] Malformed),
-    /// Personal values could not be opened.
+    /// Persons could not be found or shown.
+    #[error("could not read the persons")]
+    Persons(#[from] PersonsError),
+    /// A refused row could not be opened.
     #[error("could not open personal values")]
     Vault(#[from] VaultError),
 }

@@ -33,7 +33,7 @@ impl Query {
         let after = page::decode(page_token)?.map(|token| after(device, &token)).transpose()?;
         let size = page_size(*size) as usize;
         let mut found: Vec<(Key, stored::HistoryEntry)> =
-            self.records.scan(&key::history_of(device), after.as_ref(), size + 1).await?;
+            self.records().scan(&key::history_of(device), after.as_ref(), size + 1).await?;
         let more = found.len() > size;
         found.truncate(size);
         let next = found.last().filter(|_| more).map(|(_, last)| last.version.to_be_bytes());

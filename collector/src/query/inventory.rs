@@ -29,14 +29,14 @@ impl Query {
         let device = self.record_of(self.named(&request.name)?).await?;
         let none = || QueryFailure::NoInventory { device: device.id };
         let binding = device.agents.iter().find(|binding| binding.current).ok_or_else(none)?;
-        let read: Read<Subject> = self.records.get(key::subject(&binding.subject)).await?;
+        let read: Read<Subject> = self.records().get(key::subject(&binding.subject)).await?;
         let subject = read.record.ok_or_else(none)?;
         let mut keys = Vec::with_capacity(subject.sections.len());
         for name in subject.sections.keys() {
             // It was kept under this key, so it is one.
             keys.push(key::content(&subject.key, name).map_err(|error| Malformed(error.to_string()))?);
         }
-        let contents: Vec<Read<Content>> = self.records.get_all(keys).await?;
+        let contents: Vec<Read<Content>> = self.records().get_all(keys).await?;
         let titles =
             self.titles(contents.iter().filter_map(|read| read.record.as_ref()).flat_map(title_ids)).await?;
         let sections = subject.sections.iter().zip(contents);
@@ -58,7 +58,7 @@ impl Query {
         let ids: Vec<CatalogueId> = ids.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
         let mut titles = HashMap::with_capacity(ids.len());
         for ids in ids.chunks(PAGE) {
-            let values = self.records.store().catalogue(ids).await?;
+            let values = self.records().store().catalogue(ids).await?;
             for (id, value) in ids.iter().zip(values) {
                 let Some(value) = value else { continue };
                 let damaged =

@@ -57,7 +57,7 @@ impl Query {
         let now = self.now();
         let past = at.as_ref().map(from_timestamp).filter(|at| *at < now);
         let mut forms = forms_of(identifier);
-        if let Some(person) = self.person_called(identifier).await? {
+        if let Some(person) = self.persons.find(identifier).await? {
             forms.extend([Field::AssignedTo, Field::Owner].map(|field| Wanted {
                 kind: "user",
                 field,
@@ -70,7 +70,7 @@ impl Query {
         for wanted in &forms {
             let mut candidates = self.present(wanted, now)?;
             if past.is_some() {
-                candidates.extend(self.former.devices(&self.records, wanted.field, &wanted.key).await?);
+                candidates.extend(self.former.devices(self.records(), wanted.field, &wanted.key).await?);
             }
             for candidate in candidates {
                 if let Some(found) = self.match_of(candidate, wanted, past.unwrap_or(now)).await? {

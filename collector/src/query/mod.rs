@@ -10,7 +10,7 @@ pub mod service;
 
 mod convert;
 mod failure;
-mod page;
+pub mod page;
 mod persons;
 
 mod devices;
@@ -32,53 +32,33 @@ mod refused;
 
 use std::sync::Arc;
 
-use muster_common::{
-    id::DeviceId,
-    time::{Clock, Timestamp},
-};
+use muster_common::{id::DeviceId, time::Timestamp};
 
 pub use failure::QueryFailure;
 
-use crate::{
-    index::Index,
-    pipeline::presence::Presence,
-    privacy::Vault,
-    records::Records,
-    store::{Position, Store},
-};
+use crate::{index::Index, pipeline::Pipeline, records::Records, registry::Persons, store::Position};
 
 /// The reads of one collector.
 #[derive(Debug)]
 pub struct Query {
-    records: Records,
+    pipeline: Arc<Pipeline>,
     index: Arc<Index>,
-    presence: Arc<Presence>,
-    vault: Arc<Vault>,
-    clock: Arc<dyn Clock>,
+    persons: Persons,
     former: former::Former,
 }
 
 impl Query {
-    /// Over a store and what is derived from it.
-    pub fn new(
-        store: Arc<dyn Store>,
-        index: Arc<Index>,
-        presence: Arc<Presence>,
-        vault: Arc<Vault>,
-        clock: Arc<dyn Clock>,
-    ) -> Self {
-        Self {
-            records: Records::new(store),
-            index,
-            presence,
-            vault,
-            clock,
-            former: former::Former::default(),
-        }
+    /// Over what the pipeline writes, the index that it feeds, and the persons whom both know by their ids.
+    pub fn new(pipeline: Arc<Pipeline>, index: Arc<Index>, persons: Persons) -> Self {
+        Self { pipeline, index, persons, former: former::Former::default() }
+    }
+
+    fn records(&self) -> &Records {
+        self.pipeline.records()
     }
 
     fn now(&self) -> Timestamp {
-        self.clock.now()
+        self.pipeline.now()
     }
 
     /// Refuses to answer before the write that the asker has seen; an empty text asks for nothing.
@@ -87,7 +67,7 @@ impl Query {
             return Ok(());
         }
         let wanted: u64 = min_position.parse().map_err(|_| QueryFailure::Position)?;
-        let reached = self.records.store().position().await;
+        let reached = self.records().store().position().await;
         if reached < Position::from_number(wanted) { Err(QueryFailure::Ahead) } else { Ok(()) }
     }
 

@@ -9,7 +9,10 @@ use super::QueryFailure;
 const MAX_TOKEN: usize = 16 * 1024;
 
 /// The content of a token; `None` for the first page.
-pub(super) fn decode(token: &str) -> Result<Option<Vec<u8>>, InvalidPageToken> {
+///
+/// # Errors
+/// When the text is no token.
+pub fn decode(token: &str) -> Result<Option<Vec<u8>>, InvalidPageToken> {
     if token.is_empty() {
         return Ok(None);
     }
@@ -20,7 +23,7 @@ pub(super) fn decode(token: &str) -> Result<Option<Vec<u8>>, InvalidPageToken> {
 }
 
 /// A token as text; empty at the end of the list.
-pub(super) fn encode(token: Option<&[u8]>) -> String {
+pub fn encode(token: Option<&[u8]>) -> String {
     token.map(|bytes| URL_SAFE_NO_PAD.encode(bytes)).unwrap_or_default()
 }
 

@@ -93,7 +93,7 @@ impl Query {
         let mut after: Option<Key> = None;
         loop {
             let page: Vec<(Key, stored::HistoryEntry)> =
-                self.records.scan(&prefix, after.as_ref(), PAGE).await?;
+                self.records().scan(&prefix, after.as_ref(), PAGE).await?;
             let Some((last, _)) = page.last() else { return Ok(()) };
             after = Some(last.clone());
             for (_, entry) in &page {

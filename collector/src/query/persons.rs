@@ -3,28 +3,20 @@
 //! Names are opened for one answer and dropped with it. A filter finds a person by the whole name or address alone,
 //! through the blind index, since nothing else of it is readable.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use muster_common::{
     device::{Device, FieldKind, Value as Fact},
     filter::{Comparison, Filter, Value},
     id::PersonId,
 };
-use muster_proto::store::v1 as stored;
 
 use super::{Query, QueryFailure};
-use crate::{
-    index::device_field,
-    privacy::{Sealed, VaultError},
-    records::{Read, key},
-};
-
-/// What stands for a person whose values were destroyed.
-const ERASED: &str = "erased person";
+use crate::index::device_field;
 
 /// The names of some persons.
 #[derive(Debug, Default)]
-pub(super) struct Names(HashMap<PersonId, String>);
+pub(super) struct Names(BTreeMap<PersonId, String>);
 
 impl Names {
     /// A value as people read it.
@@ -65,35 +57,11 @@ impl Query {
         &self,
         persons: impl IntoIterator<Item = PersonId>,
     ) -> Result<Names, QueryFailure> {
-        let persons: Vec<PersonId> = persons.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let persons: BTreeSet<PersonId> = persons.into_iter().collect();
         if persons.is_empty() {
             return Ok(Names::default());
         }
-        let read: Vec<Read<stored::Person>> =
-            self.records.get_all(persons.iter().map(|id| key::person(*id)).collect()).await?;
-        let mut names = HashMap::new();
-        for (id, read) in persons.into_iter().zip(read) {
-            let Some(stored::Person { id: _, sealed_values, nonce }) = read.record else { continue };
-            let sealed = Sealed { bytes: sealed_values, nonce };
-            let name = match self.vault.open_values(id, &sealed) {
-                Ok(Some(values)) if values.display_name.is_empty() => values.email.clone(),
-                Ok(Some(values)) => values.display_name.clone(),
-                Ok(None) => ERASED.to_owned(),
-                // The id still tells persons apart; the rest of the answer is worth having.
-                Err(VaultError::NoKey { .. }) => continue,
-                Err(error) => return Err(error.into()),
-            };
-            names.insert(id, name);
-        }
-        Ok(Names(names))
-    }
-
-    /// The person with a whole name or address, if there is one.
-    pub(super) async fn person_called(&self, text: &str) -> Result<Option<PersonId>, QueryFailure> {
-        let read: Read<stored::PersonReference> =
-            self.records.get(key::person_reference(&self.vault.blind(text))).await?;
-        let bytes = read.record.and_then(|reference| <[u8; 16]>::try_from(reference.person_id).ok());
-        Ok(bytes.map(PersonId::from_bytes))
+        Ok(Names(self.persons.shown(&persons).await?))
     }
 
     /// The same filter with the ids of the persons that it names.
@@ -105,7 +73,7 @@ impl Query {
             if name.parse::<PersonId>().is_err() {
                 // Nobody has the id of zeros, so that a name that nobody has matches nothing.
                 let nobody = PersonId::from_bytes([0; 16]);
-                ids.insert(name.clone(), self.person_called(&name).await?.unwrap_or(nobody));
+                ids.insert(name.clone(), self.persons.find(&name).await?.unwrap_or(nobody));
             }
         }
         Ok(replace(filter, &ids))

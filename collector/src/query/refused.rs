@@ -22,18 +22,21 @@ impl Query {
         let after = page::decode(page_token)?.map(after).transpose()?;
         let size = page_size(*size) as usize;
         let mut found: Vec<(Key, stored::RefusedRow)> =
-            self.records.scan(key::REFUSED_ROWS, after.as_ref(), size + 1).await?;
+            self.records().scan(key::REFUSED_ROWS, after.as_ref(), size + 1).await?;
         let more = found.len() > size;
         found.truncate(size);
         let next = found.last().filter(|_| more).map(|(key, _)| key.as_bytes().to_vec());
         let mut rows = Vec::with_capacity(found.len());
         for (_, stored::RefusedRow { source, row, reason, sealed_content, nonce, time_ms }) in found {
-            let opened = self.vault.open_own(&Sealed { bytes: sealed_content, nonce })?;
+            let opened = self.persons.vault().open_own(&Sealed { bytes: sealed_content, nonce })?;
+            // The reason may quote the row, so it lies sealed in front of it.
+            let text = String::from_utf8_lossy(&opened);
+            let (sealed_reason, content) = text.split_once('\0').unwrap_or(("", &text));
             rows.push(v1::RefusedRow {
                 source,
                 row,
-                reason,
-                content: String::from_utf8_lossy(&opened).into_owned(),
+                reason: if reason.is_empty() { sealed_reason.to_owned() } else { reason },
+                content: content.to_owned(),
                 import_time: Some(to_timestamp(Timestamp::from_millis(time_ms))),
             });
         }

@@ -26,6 +26,8 @@ use crate::{
 const AT_ONCE: usize = 500;
 /// How often a commit is decided again when others were faster.
 const MOST_TRIES: usize = 16;
+/// What stands for a person whose values were destroyed.
+const ERASED: &str = "erased person";
 /// How many records are read in one go at the start.
 const PAGE: usize = 1_000;
 
@@ -191,7 +193,8 @@ impl Persons {
         Ok(())
     }
 
-    /// What people call these persons: the name, else the address. Who was erased, or never was, is left out.
+    /// What people call these persons: the name, else the address, or that they were erased. Who never was is left out,
+    /// and so is who can't be opened because the vault has no key: the id still tells persons apart.
     ///
     /// # Errors
     /// When store or vault can't be used.
@@ -203,12 +206,15 @@ impl Persons {
         let records: Vec<Read<stored::Person>> = self.records.get_all(keys).await?;
         let mut shown = BTreeMap::new();
         for (id, read) in persons.iter().zip(records) {
-            if let Some(values) =
-                read.record.and_then(|person| self.values(*id, person).transpose()).transpose()?
-            {
-                let stored::PersonValues { display_name, email } = values;
-                shown.insert(*id, if display_name.is_empty() { email } else { display_name });
-            }
+            let Some(person) = read.record else { continue };
+            let text = match self.values(*id, person) {
+                Ok(Some(values)) if values.display_name.is_empty() => values.email,
+                Ok(Some(values)) => values.display_name,
+                Ok(None) => ERASED.to_owned(),
+                Err(PersonsError::Vault(VaultError::NoKey { .. })) => continue,
+                Err(error) => return Err(error),
+            };
+            shown.insert(*id, text);
         }
         Ok(shown)
     }
@@ -329,7 +335,8 @@ mod tests {
         let names = [person("Jo Doe", "jo@example.org")];
         let id = persons.resolve(&names, "x", NOW).await.unwrap()["jo@example.org"];
         assert!(persons.erase(id, "operator:test", NOW).await.unwrap());
-        assert_eq!(shown(&persons, id).await, None);
+        assert_eq!(shown(&persons, id).await.as_deref(), Some(ERASED));
+        assert_eq!(shown(&persons, PersonId::random()).await, None);
         assert_eq!(persons.find("jo@example.org").await.unwrap(), None);
         assert!(!persons.erase(id, "operator:test", NOW).await.unwrap());
         let again = persons.resolve(&names, "x", NOW).await.unwrap()["jo@example.org"];

@@ -304,14 +304,15 @@ impl Importer {
             let known: Vec<Read<stored::RefusedRow>> = records.get_all(keys).await?;
             let (mut expected, mut writes) = (Vec::new(), Vec::new());
             for ((_, (row, reason, original)), read) in part.iter().zip(known) {
-                if read.record.as_ref().is_some_and(|known| known.reason == *reason && known.row == *row) {
+                if read.record.as_ref().is_some_and(|known| known.row == *row) {
                     continue;
                 }
-                let sealed = vault.seal_own(original.as_bytes())?;
+                // A reason may quote the row, and so a name that stands in the wrong column.
+                let sealed = vault.seal_own(format!("{reason}\0{original}").as_bytes())?;
                 let refused = stored::RefusedRow {
                     source: import.as_str().to_owned(),
                     row: *row,
-                    reason: reason.clone(),
+                    reason: String::new(),
                     sealed_content: sealed.bytes,
                     nonce: sealed.nonce,
                     time_ms: now.as_millis(),

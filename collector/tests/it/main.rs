@@ -1,12 +1,15 @@
 //! The collector's integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
+mod admin;
 mod identity_cases;
 mod import;
 mod index;
 mod pipeline;
+mod query;
 mod store_conformance;
 mod store_embedded;
 mod store_faults;
 mod store_kill;
 mod trust;
+mod world;

@@ -1,27 +1,48 @@
-//! The api listener: who may call, and which services there are.
+//! The api listener: which services people and tools reach, behind the one wall that says who may call what.
 
 use std::{future::Future, sync::Arc};
 
+use anyhow::Context;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
-use crate::{app::App, tls::listener::Connections};
+use crate::{
+    admin::AdminService,
+    app::App,
+    authz::{self, AuthzLayer},
+    query::{Query, service::QueryService},
+    tls::listener::Connections,
+};
 
 /// Serves people and tools until the stop.
+///
+/// # Errors
+/// When a method has no line in the table of rights, or the schema can't be served for reflection.
 pub(crate) fn serve(
-    mut server: Server,
-    _app: &Arc<App>,
+    server: Server,
+    app: &App,
     connections: Connections,
     stop: CancellationToken,
 ) -> anyhow::Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>> {
+    authz::check_complete()?;
+    let query = Arc::new(Query::new(app.pipeline.clone(), app.index.clone(), app.persons.clone()));
+    let admin = AdminService::new(
+        app.pipeline.clone(),
+        app.registry.clone(),
+        query.clone(),
+        app.persons.clone(),
+        app.authority.root_pin(),
+    );
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_encoded_file_descriptor_set(muster_proto::DESCRIPTORS)
+        .build_v1()
+        .context("the schema can't be served for reflection")?;
     let (_, health) = tonic_health::server::health_reporter();
-    Ok(server.add_service(health).serve_with_incoming_shutdown(connections, stop.cancelled_owned()))
-}
-
-pub(crate) async fn create_token_over_api(
-    _settings: &crate::config::Settings,
-    _authority: &crate::tls::authority::Authority,
-    _wanted: crate::registry::token::NewToken,
-) -> anyhow::Result<String> {
-    anyhow::bail!("use `muster token create`")
+    Ok(server
+        .layer(AuthzLayer::new(app.registry.clone()))
+        .add_service(QueryService::new(query).into_server())
+        .add_service(admin.into_server())
+        .add_service(reflection)
+        .add_service(health)
+        .serve_with_incoming_shutdown(connections, stop.cancelled_owned()))
 }

@@ -1,6 +1,6 @@
 //! The collector's parts, put together from its settings: what every listener and task works on.
 
-use std::{path::Path, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
@@ -11,7 +11,7 @@ use crate::{
     index::Index,
     pipeline::{Pipeline, presence::Presence},
     privacy::Vault,
-    registry::Registry,
+    registry::{Persons, Registry},
     store::{
         Store,
         embedded::{EmbeddedOptions, EmbeddedStore},
@@ -47,8 +47,8 @@ pub struct App {
     pub pipeline: Arc<Pipeline>,
     /// Identities, tokens and accounts.
     pub registry: Arc<Registry>,
-    /// Personal values.
-    pub vault: Arc<Vault>,
+    /// Persons, whose values lie under keys of their own.
+    pub persons: Persons,
     /// The collector's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -71,6 +71,8 @@ impl App {
         let pipeline =
             Arc::new(Pipeline::new(store.clone(), index.clone(), presence, charter, clock.clone()));
         let registry = Arc::new(Registry::new(store.clone()));
+        let persons = Persons::new(store.clone(), Arc::new(vault));
+        persons.load().await.context("the keys of erased persons can't be destroyed again")?;
         registry.load().await.context("the accounts can't be read")?;
         let started = std::time::Instant::now();
         let devices = pipeline.load().await.context("the index can't be built from the store")?;
@@ -79,15 +81,7 @@ impl App {
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "index built"
         );
-        Ok(Self {
-            authority: Arc::new(authority),
-            store,
-            index,
-            pipeline,
-            registry,
-            vault: Arc::new(vault),
-            clock,
-        })
+        Ok(Self { authority: Arc::new(authority), store, index, pipeline, registry, persons, clock })
     }
 
     /// Keeps what is only in memory and lets go of every file.
@@ -108,11 +102,15 @@ impl App {
 pub async fn open_store(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
     match settings.store.backend {
         Backend::Memory => Ok(Arc::new(MemoryStore::default())),
-        Backend::Embedded => open_embedded(&settings.data_dir).await,
+        Backend::Embedded => open_embedded(settings).await,
     }
 }
 
-async fn open_embedded(data: &Path) -> anyhow::Result<Arc<dyn Store>> {
-    let store = EmbeddedStore::open(EmbeddedOptions::new(data.join(places::STORE))).await?;
+async fn open_embedded(settings: &Settings) -> anyhow::Result<Arc<dyn Store>> {
+    let options = EmbeddedOptions {
+        cache_bytes: settings.store.cache_bytes,
+        ..EmbeddedOptions::new(settings.data_dir.join(places::STORE))
+    };
+    let store = EmbeddedStore::open(options).await?;
     Ok(Arc::new(store))
 }

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::app::App;
+use crate::{app::App, store::Unavailable};
 
 /// How often presence is kept; after a crash devices seem silent for so much longer, far below any limit.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
@@ -15,13 +15,26 @@ const JUDGE_EVERY: Duration = Duration::from_secs(5);
 /// Devices that are judged in one go.
 const JUDGED_AT_ONCE: usize = 500;
 
-/// Starts the tasks; they end at `stop`.
+/// How often the store is asked whether it can still keep anything.
+const HEALTH_EVERY: Duration = Duration::from_secs(1);
+
+/// Starts the tasks; they end at `stop`. A disk that failed begins the stop: only a new start, from what is on disk,
+/// knows what was kept.
 pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToken) {
     let (presence, stopped) = (app.clone(), stop.clone());
     tasks.spawn(async move {
         while wait(FLUSH_EVERY, &stopped).await {
             if let Err(error) = presence.pipeline.presence().flush(presence.store.as_ref()).await {
                 tracing::error!(error = %error, "presence could not be kept");
+            }
+        }
+    });
+    let (kept, stopping) = (app.clone(), stop.clone());
+    tasks.spawn(async move {
+        while wait(HEALTH_EVERY, &stopping).await {
+            if let Err(Unavailable::DiskFailed) = kept.store.health() {
+                tracing::error!("the disk failed to keep what was written: stopping");
+                stopping.cancel();
             }
         }
     });

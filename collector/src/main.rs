@@ -4,6 +4,9 @@ use std::process::ExitCode;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // Fail points are named by an environment variable, and only where they were compiled in.
+    #[cfg(feature = "failpoints")]
+    let _scenario = fail::FailScenario::setup();
     match muster_collector::cli::run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -13,6 +13,7 @@ use crate::{
     config::Settings,
     enroll::service::EnrollmentService,
     ingest::service::{IngestService, SessionSettings},
+    store::Unavailable,
     tls::{
         listener::{Limits, Listener, Role},
         server::ServerTls,
@@ -92,6 +93,7 @@ impl Bound {
         let tasks = TaskTracker::new();
         let sessions = SessionSettings {
             decode_bytes: usize::try_from(settings.limits.ingest_bytes).unwrap_or(usize::MAX),
+            sessions_per_agent: settings.limits.sessions_per_agent,
             ..SessionSettings::default()
         };
         let ingest = IngestService::new(
@@ -138,6 +140,9 @@ impl Bound {
         };
         if tokio::time::timeout(DRAIN_WITHIN, drained).await.is_err() {
             tracing::warn!("some connections did not end in time and are cut");
+        }
+        if app.store.health() == Err(Unavailable::DiskFailed) {
+            anyhow::bail!(Unavailable::DiskFailed);
         }
         app.close().await.context("the end could not be kept")?;
         tracing::info!("stopped");

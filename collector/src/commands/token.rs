@@ -3,19 +3,35 @@
 //! Where the collector runs it is asked over its API, by an identity that is made for this one call; else the store is
 //! opened. Both lead to the same record.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use anyhow::{Context, bail};
-use muster_common::time::{Clock, SystemClock};
+use muster_common::{
+    time::{Clock, SystemClock},
+    trust::name::PeerName,
+};
+use muster_proto::{
+    client::{address::Address, channel, tls::session_config},
+    v1,
+};
 
-use super::{ConfigArgument, say};
+use super::{ConfigArgument, init::FIRST_OPERATOR, say};
 use crate::{
     app::{self, places},
-    config,
-    registry::Registry,
-    registry::token::{NewToken, TokenKind},
+    config::{self, Settings},
+    registry::{
+        Registry,
+        token::{NewToken, TokenKind},
+    },
     store::StoreError,
-    tls::authority,
+    tls::{
+        authority::{self, Authority},
+        client_bundle::ClientBundle,
+    },
 };
 
 #[derive(Debug, clap::Args)]
@@ -64,7 +80,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
             string.reveal()
         }
         Err(error) if matches!(error.downcast_ref(), Some(StoreError::Locked { .. })) => {
-            crate::api::create_token_over_api(&settings, &authority, wanted)
+            over_api(&settings, &authority, wanted)
                 .await
                 .context("the collector is running, and did not make a token")?
         }
@@ -72,4 +88,29 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     };
     say(string);
     Ok(())
+}
+
+/// Asks the running collector, as the first operator, with an identity that is made for this one call.
+async fn over_api(settings: &Settings, authority: &Authority, wanted: NewToken) -> anyhow::Result<String> {
+    let NewToken { kind, bound_serial, hold: _, lifetime } = wanted;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let name = PeerName::Operator(FIRST_OPERATOR.parse().context("the first operator's name")?);
+    let bundle = ClientBundle::make(authority, &name, clock.now())?;
+    let roots = [authority.root().clone()];
+    let config = session_config(&roots, bundle.into_identity()?, clock)?;
+    let listen = settings.listen.api;
+    let host = if listen.ip().is_unspecified() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { listen.ip() };
+    let expected = settings.server_names.first().context("the configuration names no server")?;
+    let address = SocketAddr::new(host, listen.port()).to_string().parse::<Address>()?.expecting(expected)?;
+    let opened = channel::open(&address, Arc::new(config), channel::Timing::default())?;
+    let kind = match kind {
+        TokenKind::OneTime => {
+            v1::create_token_request::Kind::OneTime(v1::OneTime { serial: bound_serial.unwrap_or_default() })
+        }
+        TokenKind::Bulk { uses } => v1::create_token_request::Kind::Bulk(v1::Bulk { uses }),
+    };
+    let lifetime = lifetime.map(prost_types::Duration::try_from).transpose()?;
+    let request = v1::CreateTokenRequest { kind: Some(kind), lifetime };
+    let answer = v1::admin_client::AdminClient::new(opened.channel).create_token(request).await?;
+    Ok(answer.into_inner().enrolment_string)
 }

@@ -56,8 +56,8 @@ pub struct Listen {
 /// What a peer may use before it is told to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Live connections that show the same certificate name; 1 to 16.
-    pub connections_per_peer: u32,
+    /// Live sessions of one agent from one machine; 1 to 16.
+    pub sessions_per_agent: u32,
     /// Live connections from one IP address, behind which a whole office may stand; 1 to 1,000,000.
     pub connections_per_address: u32,
     /// Requests open at once on one connection; 1 to 128.
@@ -73,8 +73,6 @@ pub struct Store {
     pub backend: Backend,
     /// Cache of the embedded store's view; 1 MiB to 64 GiB.
     pub cache_bytes: u64,
-    /// How long the writer waits for more entries before one durable flush; at most 1 s.
-    pub group_commit: Duration,
 }
 
 /// A store by its name in the configuration.
@@ -157,7 +155,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         }
     }
     let limits = Limits {
-        connections_per_peer: small(&mut input, "limits.connections_per_peer", 2, 16),
+        sessions_per_agent: small(&mut input, "limits.sessions_per_agent", 2, 16),
         connections_per_address: small(&mut input, "limits.connections_per_address", 4096, 1_000_000),
         streams_per_connection: small(&mut input, "limits.streams_per_connection", 8, 128),
         ingest_bytes: size(&mut input, "limits.ingest_bytes", 256, 4..=16 * 1024),
@@ -165,13 +163,6 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
     let store = Store {
         backend: input.parsed("store.backend", Backend::Embedded),
         cache_bytes: size(&mut input, "store.cache", 64, 1..=64 * 1024),
-        group_commit: input
-            .bounded(
-                "store.group_commit",
-                Period::from_millis(5),
-                Period::from_millis(0)..=Period::from_secs(1),
-            )
-            .duration(),
     };
     let charter = charter(&mut input);
     let listing = input.finish()?;

@@ -32,6 +32,8 @@ pub struct SessionSettings {
     pub reconnect_within: Duration,
     /// Bytes of reports that are decoded at once, over all agents.
     pub decode_bytes: usize,
+    /// Live sessions of one agent from one machine.
+    pub sessions_per_agent: u32,
 }
 
 impl Default for SessionSettings {
@@ -42,6 +44,7 @@ impl Default for SessionSettings {
             age: Duration::from_secs(12 * 3600),
             reconnect_within: Duration::from_secs(120),
             decode_bytes: 256 * 1024 * 1024,
+            sessions_per_agent: 2,
         }
     }
 }

@@ -139,8 +139,10 @@ impl Session {
         };
         let observation = Observation::first(speaker, self.shared.pipeline.now());
         // The place comes first, so that a third stream of one machine costs nothing more than this look.
-        let place =
-            self.live.open(&observation.subject, closer).map_err(|refused| status::agent(&refused))?;
+        let place = self
+            .live
+            .open(&observation.subject, self.shared.settings.sessions_per_agent, closer)
+            .map_err(|refused| status::agent(&refused))?;
         let outcome =
             self.shared.pipeline.observe(&observation).await.map_err(|error| status::observe(&error))?;
         let read: Read<Subject> = self

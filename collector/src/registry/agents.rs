@@ -17,10 +17,8 @@ use crate::{
     tls::{peer::Peer, request::sha256},
 };
 
-/// Live streams of one agent on one machine: the old one may still linger while the new one is there.
-const STREAMS_PER_SUBJECT: usize = 2;
 /// Live streams of one agent's identity in all: clones of one image are told apart, a flood is not let in.
-const STREAMS_PER_AGENT: usize = 1_024;
+const STREAMS_PER_AGENT: u32 = 1_024;
 
 /// Why an agent is not let in.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +36,7 @@ pub enum AgentRefused {
     #[error("this agent already has {limit} open sessions: wait until one has ended")]
     TooMany {
         /// How many it may have.
-        limit: usize,
+        limit: u32,
     },
     /// The registry can't be read.
     #[error("could not read the registry")]
@@ -56,7 +54,7 @@ pub struct LiveAgent {
 struct Streams {
     next: u64,
     closers: HashMap<u64, CancellationToken>,
-    by_subject: HashMap<SubjectKey, usize>,
+    by_subject: HashMap<SubjectKey, u32>,
 }
 
 /// A stream's place; it is free again when this is dropped.
@@ -73,22 +71,23 @@ impl LiveAgent {
         self.revoked.load(Ordering::Acquire)
     }
 
-    /// Takes a place for a stream of a subject; `closer` is cancelled when the identity is revoked.
+    /// Takes a place for a stream of a subject, which may have `limit` of them; `closer` is cancelled when the identity is revoked.
     ///
     /// # Errors
     /// [`AgentRefused::TooMany`].
     pub fn open(
         self: &Arc<Self>,
         subject: &SubjectKey,
+        limit: u32,
         closer: CancellationToken,
     ) -> Result<StreamPlace, AgentRefused> {
         let mut streams = self.streams.lock().unwrap_or_else(PoisonError::into_inner);
-        if streams.closers.len() >= STREAMS_PER_AGENT {
+        if streams.closers.len() >= STREAMS_PER_AGENT as usize {
             return Err(AgentRefused::TooMany { limit: STREAMS_PER_AGENT });
         }
         let open = streams.by_subject.entry(subject.clone()).or_default();
-        if *open >= STREAMS_PER_SUBJECT {
-            return Err(AgentRefused::TooMany { limit: STREAMS_PER_SUBJECT });
+        if *open >= limit {
+            return Err(AgentRefused::TooMany { limit });
         }
         *open += 1;
         streams.next += 1;

@@ -7,11 +7,14 @@ use std::path::Path;
 
 use muster_common::{time::Timestamp, trust::name::PeerName};
 use muster_proto::{
-    client::files::{CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE, certificates_to_pem},
+    client::{
+        files::{CERTIFICATE_FILE, KEY_FILE, ROOTS_FILE, certificates_to_pem},
+        tls::ClientIdentity,
+    },
     private_file::{self, PrivateFileError},
 };
 use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256};
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use zeroize::Zeroizing;
 
 use crate::tls::{
@@ -32,6 +35,15 @@ impl ClientBundle {
         let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).map_err(AuthorityError::Sign)?;
         let issued = authority.sign_client(name, &key, now)?;
         Ok(Self { key_pem: Zeroizing::new(key.serialize_pem()), issued, root: authority.root().clone() })
+    }
+
+    /// The identity itself, for a call from this process.
+    ///
+    /// # Errors
+    /// Never in practice: the key was written by the library that reads it.
+    pub fn into_identity(self) -> Result<ClientIdentity, rustls::pki_types::pem::Error> {
+        let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes())?;
+        Ok(ClientIdentity { chain: self.issued.chain, key })
     }
 
     /// When it begins and ends, and its serial number.

@@ -62,6 +62,8 @@ pub struct EmbeddedOptions {
     pub checkpoint_every: Duration,
     /// With less space free than this nothing is acknowledged.
     pub low_water_mib: u64,
+    /// Cache of the view, which uses several times as much memory.
+    pub cache_bytes: u64,
 }
 
 impl EmbeddedOptions {
@@ -72,6 +74,7 @@ impl EmbeddedOptions {
             segment_bytes: journal::SEGMENT_BYTES,
             checkpoint_every: Duration::from_secs(10),
             low_water_mib: 256,
+            cache_bytes: 64 << 20,
         }
     }
 }

@@ -86,7 +86,7 @@ pub(super) fn open(options: &EmbeddedOptions) -> Result<Opened, StoreError> {
     let Some(store) = Journal::identify(&places.journal)? else {
         return begin(options, &places, lock, checkpoint);
     };
-    let (probed, mut was) = open_view(&places, store)?;
+    let (probed, mut was) = open_view(&places, store, options.cache_bytes)?;
     let checkpoint = checkpoint.filter(|checkpoint| checkpoint.store == store);
     let checkpoint = checkpoint.map_or(0, |checkpoint| checkpoint.sequence);
     let applied = probed.view.applied();
@@ -118,7 +118,7 @@ fn begin(
     }
     let journal = Journal::open(&places.journal, options.segment_bytes, 0)?;
     files::sync_folder(&options.folder)?;
-    let (probed, _) = open_view(places, journal.store())?;
+    let (probed, _) = open_view(places, journal.store(), options.cache_bytes)?;
     files::sync_folder(&options.folder)?;
     finish(places, lock, journal, probed, ViewAtStart::Current)
 }
@@ -150,9 +150,13 @@ fn lock(path: &Path) -> Result<File, StoreError> {
 }
 
 /// The view as it is, or an empty one if it isn't usable, and how it was.
-fn open_view(places: &Places, store: [u8; 16]) -> Result<(Probed, ViewAtStart), StoreError> {
+fn open_view(
+    places: &Places,
+    store: [u8; 16],
+    cache_bytes: u64,
+) -> Result<(Probed, ViewAtStart), StoreError> {
     let was = if places.view.exists() { ViewAtStart::Current } else { ViewAtStart::Missing };
-    let why = match open_probed(&places.view, store)? {
+    let why = match open_probed(&places.view, store, cache_bytes)? {
         Ok(probed) => return Ok((probed, was)),
         Err(why) => why,
     };
@@ -166,7 +170,7 @@ fn open_view(places: &Places, store: [u8; 16]) -> Result<(Probed, ViewAtStart), 
         fs::remove_dir_all(&places.damaged_view).map_err(StoreError::io("remove", &places.damaged_view))?;
     }
     fs::rename(&places.view, &places.damaged_view).map_err(StoreError::io("move away", &places.view))?;
-    match open_probed(&places.view, store)? {
+    match open_probed(&places.view, store, cache_bytes)? {
         Ok(probed) => Ok((probed, ViewAtStart::Damaged(why))),
         Err(again) => Err(StoreError::damaged(&places.view, format!("{again}, although it is new"))),
     }

@@ -19,8 +19,6 @@ use crate::store::{
     sled::{View, read_record, record, record::Head, summary::Summary},
 };
 
-/// How many bytes of pages sled may keep in memory; it takes a few times as much.
-const CACHE_BYTES: u64 = 64 << 20;
 /// How long reading the whole view may take at least; larger ones are given a second more for each 4 MiB.
 const LEAST_TIME: Duration = Duration::from_secs(60);
 /// How long to wait for the previous user of the files within this process to let go of them.
@@ -38,14 +36,18 @@ pub(crate) struct Probed {
 /// Opens the view in `folder` for the journal `store`, new if nothing is there.
 ///
 /// `Ok(Err(why))` when it can't be used: it is to be moved away and made again.
-pub(crate) fn open(folder: &Path, store: [u8; 16]) -> Result<Result<Probed, String>, StoreError> {
+pub(crate) fn open(
+    folder: &Path,
+    store: [u8; 16],
+    cache_bytes: u64,
+) -> Result<Result<Probed, String>, StoreError> {
     files::make_folder(folder)?;
     let bytes = remove_unfinished(folder)?;
     let limit = LEAST_TIME + Duration::from_secs(bytes >> 22);
     let (sender, receiver) = mpsc::channel();
     let path = folder.to_owned();
     let probe = move || {
-        let probed = catch_unwind(AssertUnwindSafe(|| probe(&path, store)));
+        let probed = catch_unwind(AssertUnwindSafe(|| probe(&path, store, cache_bytes)));
         // The receiver has gone if this took too long, and then nobody wants to know.
         let _ = sender.send(probed);
     };
@@ -80,8 +82,8 @@ fn remove_unfinished(folder: &Path) -> Result<u64, StoreError> {
     Ok(bytes)
 }
 
-fn probe(folder: &Path, store: [u8; 16]) -> Result<Probed, String> {
-    let db = open_database(folder)?;
+fn probe(folder: &Path, store: [u8; 16], cache_bytes: u64) -> Result<Probed, String> {
+    let db = open_database(folder, cache_bytes)?;
     let (found, catalogue) = read_everything(&db)?;
     let kept = match db.get(record::STATE).map_err(|error| error.to_string())? {
         Some(bytes) => Summary::decode(&bytes).ok_or("its state is not as it was written")?,
@@ -98,11 +100,11 @@ fn probe(folder: &Path, store: [u8; 16]) -> Result<Probed, String> {
     Ok(Probed { view, catalogue })
 }
 
-fn open_database(folder: &Path) -> Result<Db, String> {
+fn open_database(folder: &Path, cache_bytes: u64) -> Result<Db, String> {
     let started = Instant::now();
     loop {
         // Its own timer is off: a flush that doesn't reach the drive is worth nothing, and checkpoints do both.
-        let opened = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES).flush_every_ms(None).open();
+        let opened = sled::Config::new().path(folder).cache_capacity(cache_bytes).flush_every_ms(None).open();
         match opened {
             Ok(db) => return Ok(db),
             Err(error)

@@ -29,11 +29,11 @@ fn opened_after(damage: impl FnOnce(&Db)) -> Result<Probed, String> {
     damage(&probed.view.db);
     probed.view.checkpoint().unwrap();
     drop(probed);
-    open(folder.path(), STORE).unwrap()
+    open(folder.path(), STORE, 1 << 20).unwrap()
 }
 
 fn open_new(folder: &Path) -> Probed {
-    open(folder, STORE).unwrap().unwrap()
+    open(folder, STORE, 1 << 20).unwrap().unwrap()
 }
 
 #[test]
@@ -70,7 +70,7 @@ fn every_difference_from_what_was_written_is_noticed() {
 fn a_view_of_another_journal_is_not_used() {
     let folder = TempDir::new().unwrap();
     open_new(folder.path()).view.apply(1, &[entry("a", 1, 1)]).unwrap();
-    let opened = open(folder.path(), [6; 16]).unwrap();
+    let opened = open(folder.path(), [6; 16], 1 << 20).unwrap();
     assert_eq!(opened.map(|_| ()), Err("it was made from another journal".to_owned()));
 }
 

@@ -81,6 +81,11 @@ impl Collector {
         (held.full, held.sessions)
     }
 
+    /// Whether no mood is left.
+    pub(crate) fn is_calm(&self) -> bool {
+        self.held.lock().unwrap().moods.is_empty()
+    }
+
     /// Returns once there have been so many sessions.
     pub(crate) async fn until_sessions(&self, sessions: usize) {
         let mut changed = self.changed.subscribe();

@@ -185,7 +185,7 @@ fn scripts() -> Vec<Vec<Mood>> {
         seed ^= seed << 17;
         seed
     };
-    for _ in 0..60 {
+    for _ in 0..20 {
         let length = draw() % 8;
         scripts.push((0..length).map(|_| MOODS[usize::try_from(draw() % 6).unwrap()]).collect());
     }

@@ -42,6 +42,12 @@ pub async fn run() -> anyhow::Result<()> {
     }
 }
 
+/// The number with which the process ends after an error: 78 (EX_CONFIG) for a wrong configuration, which a service
+/// manager need not try again, else 1.
+pub fn exit_code(error: &anyhow::Error) -> u8 {
+    if error.is::<muster_config::Problems>() { 78 } else { 1 }
+}
+
 /// Says what went wrong, with its causes.
 #[expect(clippy::print_stderr, reason = "the last word of a program that failed")]
 pub fn complain(error: &anyhow::Error) {

@@ -11,7 +11,7 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             muster_collector::cli::complain(&error);
-            ExitCode::FAILURE
+            ExitCode::from(muster_collector::cli::exit_code(&error))
         }
     }
 }

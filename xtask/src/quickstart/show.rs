@@ -1,6 +1,5 @@
 //! What a quick start prints: the device, and what to type next.
 
-use std::env;
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -76,9 +75,9 @@ pub(super) fn welcome(running: &Running, took: Duration) -> Result<()> {
     println!("\n{} is {how} in {:.1} s.\n", device.display_name(), took.as_secs_f64());
     print!("{}", Program::Cli.run(place.device_arguments(device.id()), None)?);
 
-    println!("\nType next, in another terminal in {}:\n", env::current_dir()?.display());
-    println!("  export MUSTER_CONFIG={}", quoted(&place.path(OPERATOR_CONFIG)));
-    println!("  export PATH={}:$PATH", quoted(&programs_text()?));
+    println!("\nType next in another terminal:\n");
+    println!("  export MUSTER_CONFIG={}", word(&place.path(OPERATOR_CONFIG)));
+    println!("  export PATH={}:$PATH", word(&programs_text()?));
     println!("  muster devices");
     println!("  muster software");
     println!("  muster flags");
@@ -93,7 +92,7 @@ pub(super) fn welcome(running: &Running, took: Duration) -> Result<()> {
         println!(
             "\nIt is flagged `unknown`: no purchase record vouches for it. {list} would;\nwithout --apply it is only tried:\n"
         );
-        println!("  muster import {} --source purchase --apply", quoted(&list));
+        println!("  muster import {} --source purchase --apply", word(&list));
     }
     Ok(())
 }
@@ -103,13 +102,10 @@ fn programs_text() -> Result<String> {
     Ok(program.parent().unwrap_or(Path::new(".")).display().to_string())
 }
 
-/// A path as one word of a shell, shortened where the current folder allows.
-fn quoted(path: &str) -> String {
-    let here = env::current_dir().ok();
-    let short = here.as_ref().and_then(|here| Path::new(path).strip_prefix(here).ok());
-    let text = short.map_or_else(|| path.to_owned(), |short| short.display().to_string());
+/// A path as one word of a shell.
+fn word(path: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
-    if text.chars().all(is_plain) { text } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    if path.chars().all(is_plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -136,7 +132,7 @@ mod tests {
 
     #[test]
     fn paths_are_one_word_of_a_shell() {
-        assert_eq!(quoted("/a/b-c_d.toml"), "/a/b-c_d.toml");
-        assert_eq!(quoted("/a b/it's"), "'/a b/it'\\''s'");
+        assert_eq!(word("/a/b-c_d.toml"), "/a/b-c_d.toml");
+        assert_eq!(word("/a b/it's"), "'/a b/it'\\''s'");
     }
 }

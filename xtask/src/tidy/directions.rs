@@ -12,6 +12,10 @@ const RIM: &[&str] = &["enroll", "ingest", "import", "admin", "dashboard", "expo
 const SPINE: &[&str] = &["pipeline", "actions", "registry", "query"];
 /// Pure decisions; each may build on those before it.
 const POLICY: &[&str] = &["identity", "merge", "flags", "governance", "advisory"];
+/// What rim and spine both need: who is it, what may it do, how is it written.
+const SERVING: &[&str] = &["tls", "authz", "audit", "privacy", "records", "metrics"];
+/// What puts the others together, the one mapping of errors to gRPC codes, and what tests share.
+const SHELL: &[&str] = &["status", "api", "app", "server", "config", "cli", "commands", "testing"];
 /// What keeps and finds.
 const GROUND: &[&str] = &["store", "index"];
 
@@ -74,8 +78,16 @@ fn collector(source: &Source, module: &str, found: &mut Vec<Violation>) {
     if SPINE.contains(&module) {
         refuse(&[RIM], "the spine doesn't know who asks");
     }
+    if SERVING.contains(&module) {
+        refuse(&[RIM], "what serves the rim doesn't know it");
+    }
     if GROUND.contains(&module) {
         refuse(&[RIM, SPINE, POLICY], "the ground knows nothing of what is decided on it");
+    }
+    if ![RIM, SPINE, SERVING, POLICY, GROUND, SHELL].iter().any(|group| group.contains(&module)) {
+        let message =
+            "a module without a place: give it one in xtask/src/tidy/directions.rs and in ARCHITECTURE.md";
+        found.push(Violation::new(&source.path, 0, message));
     }
     if POLICY.contains(&module) {
         for named in &named {
@@ -191,6 +203,16 @@ mod tests {
             ("collector/src/store/memory.rs", "use super::super::pipeline::A;\nuse super::Store;\n"),
         ];
         check(modules, &files, &["collector/src/query/mod.rs:2", "collector/src/store/memory.rs:1"]);
+    }
+
+    #[test]
+    fn every_module_has_a_place() {
+        let files = [
+            ("collector/src/tls/mod.rs", "use crate::records::Records;\n"),
+            ("collector/src/authz.rs", "use crate::ingest::Session;\n"),
+            ("collector/src/wishes/mod.rs", "//! Wishes.\n"),
+        ];
+        check(modules, &files, &["collector/src/authz.rs:1", "collector/src/wishes/mod.rs:0"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use muster_common::{
     delta::{ItemDigest, KeyDigest, Manifest},
-    inventory::{ErrorKind, Inventory, Item, Section, SectionName, SectionStatus, SourceError},
+    inventory::{ErrorKind, Installation, Inventory, Item, Section, SectionName, SectionStatus, SourceError},
     time::EndpointTime,
 };
 use muster_proto::{convert, limits, v1};
@@ -200,8 +200,10 @@ impl EncodedSection {
 
     fn encode(&mut self, item: &Item, left_out: &mut LeftOut) {
         let mut wire = convert::item_to_wire(item);
-        let installation =
-            wire.installation.take().map_or_else(Bytes::new, |place| place.encode_to_vec().into());
+        // Nearly every package is simply installed: said by silence, it is the catalogue's entry and nothing more.
+        let said = item.installation.as_ref().is_some_and(|place| *place != Installation::default());
+        let installation = wire.installation.take().filter(|_| said);
+        let installation = installation.map_or_else(Bytes::new, |place| place.encode_to_vec().into());
         let body: Bytes = wire.encode_to_vec().into();
         if let Err(invalid) = convert::item_from_body(&body, &installation) {
             left_out.refused += 1;
@@ -320,6 +322,17 @@ mod tests {
             let encoded = forward.item(&KeyDigest::of(&item.key())).unwrap();
             let read = convert::item_from_body(&encoded.body, &encoded.installation).unwrap();
             assert_eq!(read.as_ref(), Some(item));
+        }
+    }
+
+    #[test]
+    fn only_an_installation_that_says_something_is_sent() {
+        for (held, expected_empty) in [(false, true), (true, false)] {
+            let installation = Some(Installation { held, ..Installation::default() });
+            let items = vec![Item { installation, ..package("bash", "5.2") }];
+            let encoded = EncodedSection::new(&section(SectionStatus::Complete, items));
+            let sent = encoded.items().next().unwrap();
+            assert_eq!(sent.installation.is_empty(), expected_empty, "held: {held}");
         }
     }
 

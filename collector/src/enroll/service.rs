@@ -15,6 +15,7 @@ use muster_common::{
 };
 use muster_proto::{convert::item_from_wire, limits, store::v1 as stored, v1};
 use prost::Message;
+use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
 
 use crate::{
@@ -40,12 +41,18 @@ const MOST_TRIES: u32 = 100;
 /// How long a machine that waits for approval waits before it asks again.
 const APPROVAL_RETRY_SECONDS: i64 = 300;
 
+/// Machines wait for their turn by token; so many tokens don't wait for each other.
+const TURNS: usize = 64;
+
 /// Lets new agents in.
 #[derive(Debug)]
 pub struct EnrollmentService {
     pipeline: Arc<Pipeline>,
     registry: Arc<Registry>,
     authority: Arc<Authority>,
+    /// Held while a token's use is decided and written: machines that use one token at the same moment would only
+    /// make each other decide again. Another collector on the same store still may.
+    turns: [Mutex<()>; TURNS],
 }
 
 /// A request whose parts have been read and bounded.
@@ -61,10 +68,12 @@ struct Applicant {
 impl EnrollmentService {
     /// Over the spine and an authority that signs.
     pub fn new(pipeline: Arc<Pipeline>, registry: Arc<Registry>, authority: Arc<Authority>) -> Self {
-        Self { pipeline, registry, authority }
+        Self { pipeline, registry, authority, turns: std::array::from_fn(|_| Mutex::new(())) }
     }
 
     async fn admit(&self, applicant: &Applicant) -> Result<v1::EnrollResponse, Status> {
+        let [first, ..] = applicant.token.as_bytes();
+        let _turn = self.turns[usize::from(*first) % TURNS].lock().await;
         for _ in 0..MOST_TRIES {
             let now = self.pipeline.now();
             let state = self

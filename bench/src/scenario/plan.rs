@@ -21,7 +21,7 @@ impl Plan {
     pub fn new(fleet: &Fleet, devices: u64) -> Self {
         let devices = devices.max(10);
         let first = (devices / 10).clamp(1, MOST_FIRST);
-        let strangers = u64::from(fleet.slices()).min(devices / 4);
+        let strangers = u64::from(fleet.slices()).min(devices / 2);
         Self { devices, first, strangers }
     }
 
@@ -64,6 +64,6 @@ mod tests {
             [Choice::Popular, Choice::Slice(0), Choice::Slice(199), Choice::Popular]
         );
         let tiny = Plan::new(&fleet, 20);
-        assert_eq!((tiny.first(), tiny.strangers(), tiny.warm()), (0..2, 2..7, 7..20));
+        assert_eq!((tiny.first(), tiny.strangers(), tiny.warm()), (0..2, 2..12, 12..20));
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     privacy::Vault,
     registry::{Persons, Registry},
     store::{
-        Store,
+        Store, Unavailable,
         embedded::{EmbeddedOptions, EmbeddedStore},
         memory::MemoryStore,
     },
@@ -54,6 +54,11 @@ pub struct App {
 }
 
 impl App {
+    /// Whether the disk failed to keep something: then only a new start, from what is on disk, knows what was kept.
+    pub(crate) fn has_failed_disk(&self) -> bool {
+        matches!(self.store.health(), Err(Unavailable::DiskFailed))
+    }
+
     /// Opens everything and brings the index up to the store.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{app::App, store::Unavailable};
+use crate::app::App;
 
 /// How often presence is kept; after a crash devices seem silent for so much longer, far below any limit.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
@@ -32,7 +32,7 @@ pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToke
     let (kept, stopping) = (app.clone(), stop.clone());
     tasks.spawn(async move {
         while wait(HEALTH_EVERY, &stopping).await {
-            if let Err(Unavailable::DiskFailed) = kept.store.health() {
+            if kept.has_failed_disk() {
                 tracing::error!("the disk failed to keep what was written: stopping");
                 stopping.cancel();
             }

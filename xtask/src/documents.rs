@@ -19,12 +19,14 @@ const PROGRAMS: &[&str] = &["muster-collector", "muster-agent", "muster"];
 
 /// Tries every command of this repository that README and docs name.
 pub(crate) fn check() -> Result<Outcome> {
+    // By name: the build of the whole workspace has replaced the file that this process was started from.
+    let here = env::current_exe()?.with_file_name("xtask");
     let mut wrong = Vec::new();
     let mut tried = BTreeSet::new();
     for path in documents(&root())? {
         let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
         for words in commands(&text) {
-            if let Some(problem) = refused(&words)? {
+            if let Some(problem) = refused(&words, &here)? {
                 wrong.push(format!("{}: `{}`: {problem}", path.display(), words.join(" ")));
             }
             tried.insert(words);
@@ -116,11 +118,11 @@ fn ours(command: &str) -> Option<Vec<String>> {
     Some(words.into_iter().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect())
 }
 
-/// Why the program refuses these words, or nothing when it knows them.
-fn refused(words: &[String]) -> Result<Option<String>> {
+/// Why the program refuses these words, or nothing when it knows them. `here` is this program; the others lie beside it.
+fn refused(words: &[String], here: &Path) -> Result<Option<String>> {
     let (program, arguments) = match words {
-        [cargo, _, arguments @ ..] if cargo == "cargo" => (env::current_exe()?, arguments),
-        [program, arguments @ ..] => (env::current_exe()?.with_file_name(program), arguments),
+        [cargo, _, arguments @ ..] if cargo == "cargo" => (here.to_owned(), arguments),
+        [program, arguments @ ..] => (here.with_file_name(program), arguments),
         [] => return Ok(None),
     };
     let mut command = Command::new(&program);
@@ -171,7 +173,8 @@ mod tests {
     fn a_command_that_does_not_exist_is_refused() {
         let words = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
         // The test's own executable stands in for xtask: it knows --help and refuses an unknown option.
-        assert!(refused(&words("cargo xtask --no-such-option")).unwrap().is_some());
-        assert!(refused(&words("cargo xtask --list")).unwrap().is_none());
+        let here = env::current_exe().unwrap();
+        assert!(refused(&words("cargo xtask --no-such-option"), &here).unwrap().is_some());
+        assert!(refused(&words("cargo xtask --list"), &here).unwrap().is_none());
     }
 }

@@ -26,7 +26,7 @@ pub struct EncodedInventory {
     pub observed: Option<EndpointTime>,
     /// By name, at most [`limits::SECTIONS`].
     pub sections: BTreeMap<SectionName, EncodedSection>,
-    /// What tells which device this is; see [`evidence`](super::evidence).
+    /// What tells which device this is; see [`super::evidence()`].
     pub evidence: Vec<v1::Item>,
 }
 

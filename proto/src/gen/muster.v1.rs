@@ -60,7 +60,7 @@ impl ::prost::Name for Bulk {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateTokenResponse {
-    /// Shown once: mst1.<id>.<secret>.<root pin>
+    /// Shown once: `mst1.<id>.<secret>.<root pin>`
     #[prost(string, tag = "1")]
     pub enrolment_string: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]

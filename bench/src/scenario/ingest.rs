@@ -3,18 +3,18 @@
 //! Each phase prepares all its messages first, then lets the agents talk, then waits until the collector has done
 //! what it put off, so that its processor time is whole and the encoding of reports is not in the way.
 
-use std::{collections::HashSet, future::Future, ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, future::Future, path::PathBuf, sync::Arc};
 
 use anyhow::{Context, Result, bail};
 use muster_common::trust::token::EnrollmentString;
 use serde::Serialize;
-use tokio::task::JoinSet;
 
 use super::{
     collector::{Place, SERVER_NAME, disk_usage},
     meter::Meter,
     plan::Plan,
-    results::{MachineFacts, Phase, ocs, write_json},
+    prepare::{prepare, with},
+    results::{AtRest, MachineFacts, Memory, Phase, ocs, write_json},
     table,
 };
 use crate::{
@@ -324,19 +324,6 @@ impl Work {
     }
 }
 
-/// The collector's memory with idle agents and without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct Memory {
-    /// Agents that were connected and silent.
-    pub idle_agents: u64,
-    /// Resident before the first of them.
-    pub before_bytes: u64,
-    /// Resident with all of them.
-    pub after_bytes: u64,
-    /// The difference for one.
-    pub bytes_per_agent: u64,
-}
-
 /// What the second part found.
 #[derive(Debug)]
 pub struct Idle {
@@ -344,17 +331,6 @@ pub struct Idle {
     pub phases: Vec<Phase>,
     /// Its memory.
     pub memory: Memory,
-}
-
-/// What lies on disk after a clean stop.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-pub struct AtRest {
-    /// The journal.
-    pub journal_bytes: u64,
-    /// The view, which can be made from it again.
-    pub view_bytes: u64,
-    /// Both and everything else below the data folder.
-    pub all_bytes: u64,
 }
 
 /// Everything that the scenario found.
@@ -450,45 +426,4 @@ async fn acknowledged(
 ) -> Result<Session, LoadError> {
     session.report(envelopes).await?;
     Ok(session)
-}
-
-/// Pairs each piece with what is made for it, on the threads that may block.
-async fn with<T: Send + 'static, M: Send + 'static>(
-    pieces: Vec<T>,
-    make: impl Fn(&T) -> M + Send + Sync + 'static,
-) -> Vec<(T, M)> {
-    let make = Arc::new(make);
-    let mut pieces = pieces.into_iter();
-    let mut made = Vec::with_capacity(pieces.len());
-    let share = pieces.len().div_ceil(threads()).max(1);
-    let mut tasks = JoinSet::new();
-    loop {
-        let part: Vec<T> = pieces.by_ref().take(share).collect();
-        if part.is_empty() {
-            break;
-        }
-        let make = make.clone();
-        tasks.spawn_blocking(move || {
-            let pair = |piece| {
-                let made = make(&piece);
-                (piece, made)
-            };
-            part.into_iter().map(pair).collect::<Vec<_>>()
-        });
-    }
-    made.extend(tasks.join_all().await.into_iter().flatten());
-    made
-}
-
-/// What is made for each device, in any order.
-async fn prepare<M: Send + 'static>(
-    devices: Range<u64>,
-    make: impl Fn(u64) -> M + Send + Sync + 'static,
-) -> Vec<M> {
-    let made = with(devices.collect(), move |device| make(*device)).await;
-    made.into_iter().map(|(_, made)| made).collect()
-}
-
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from)
 }

@@ -7,5 +7,6 @@ pub mod index;
 pub mod ingest;
 pub mod meter;
 pub mod plan;
+mod prepare;
 pub mod results;
 mod table;

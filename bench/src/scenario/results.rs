@@ -97,6 +97,30 @@ impl Phase {
     }
 }
 
+/// The collector's memory with idle agents and without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// Agents that were connected and silent.
+    pub idle_agents: u64,
+    /// Resident before the first of them.
+    pub before_bytes: u64,
+    /// Resident with all of them.
+    pub after_bytes: u64,
+    /// The difference for one.
+    pub bytes_per_agent: u64,
+}
+
+/// What lies on disk after a clean stop.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct AtRest {
+    /// The journal.
+    pub journal_bytes: u64,
+    /// The view, which can be made from it again.
+    pub view_bytes: u64,
+    /// Both and everything else below the data folder.
+    pub all_bytes: u64,
+}
+
 /// Where it was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct MachineFacts {

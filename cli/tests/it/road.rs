@@ -1,10 +1,10 @@
 //! The commands against a real collector: started by its own program, asked by ours, over mutual TLS.
 //!
-//! Skips itself, saying so, where `muster-collector` is not built beside `muster`, or has no API to ask.
+//! Skips itself, saying so, where `muster-collector` is not built beside `muster`.
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Write},
     path::{Path, PathBuf},
     process::{Child, ChildStdout, Command, Stdio},
 };
@@ -16,6 +16,8 @@ use crate::program::{Outcome, run};
 /// A collector in a folder of its own; stopped when dropped.
 struct Collector {
     folder: TempDir,
+    /// The line that it prints when it is ready.
+    ready: String,
     child: Child,
     // Kept open, since a closed pipe would be an error for whoever prints.
     _output: BufReader<ChildStdout>,
@@ -28,18 +30,20 @@ impl Drop for Collector {
     }
 }
 
-fn program() -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_BIN_EXE_muster")).with_file_name("muster-collector");
-    beside.exists().then_some(beside)
+/// A program that is built beside ours.
+fn program(name: &str) -> Option<PathBuf> {
+    let beside = Path::new(env!("CARGO_BIN_EXE_muster")).with_file_name(name);
+    if !beside.exists() {
+        eprintln!("skipped: {name} is not built; run cargo build --package {name}");
+        return None;
+    }
+    Some(beside)
 }
 
 impl Collector {
     /// Starts one, or says why not.
     fn start() -> Option<Self> {
-        let Some(program) = program() else {
-            eprintln!("skipped: muster-collector is not built; run cargo build --package muster-collector");
-            return None;
-        };
+        let program = program("muster-collector")?;
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name).display().to_string();
         fs::create_dir(at("collector.d")).unwrap();
@@ -60,18 +64,37 @@ impl Collector {
         let mut output = BufReader::new(child.stdout.take().unwrap());
         let mut ready = String::new();
         output.read_line(&mut ready).unwrap();
-        let collector = Self { folder, child, _output: output };
-        let port = ready.rsplit(':').next().unwrap().trim().to_owned();
-        assert!(port.parse::<u16>().is_ok(), "the collector did not start: {ready:?}");
+        let collector = Self { folder, ready, child, _output: output };
+        let port = collector.port("api");
         let config = format!(
             "address = \"localhost:{port}\"\nkey = \"data/operator/key.pem\"\ncertificate = \"data/operator/certificate.pem\"\nroots = \"data/operator/roots.pem\"\n"
         );
         fs::write(collector.folder.path().join("muster.toml"), config).unwrap();
-        if collector.muster(&["devices"]).errors.contains("doesn't know this request") {
-            eprintln!("skipped: this collector has no API yet");
-            return None;
-        }
         Some(collector)
+    }
+
+    /// The port of a listener: `ready: agents ADDRESS, enroll ADDRESS, api ADDRESS`.
+    fn port(&self, listener: &str) -> u16 {
+        let listed = self.ready.trim().trim_start_matches("ready: ").split(", ");
+        let address = listed.filter_map(|part| part.split_once(' ')).find(|(name, _)| *name == listener);
+        let Some((_, address)) = address else { panic!("the collector did not start: {:?}", self.ready) };
+        address.rsplit(':').next().unwrap().parse().unwrap()
+    }
+
+    /// Enrols this machine with a string, as its administrator would.
+    fn enroll(&self, agent: &Path, string: &str) {
+        let (agents, enroll) = (self.port("agents"), self.port("enroll"));
+        let config = format!(
+            "state_dir = \"agent\"\n[collector]\nsession = \"localhost:{agents}\"\nenroll = \"localhost:{enroll}\"\n"
+        );
+        fs::write(self.folder.path().join("agent.toml"), config).unwrap();
+        let mut command = Command::new(agent);
+        command
+            .args(["enroll", "--config", "agent.toml", "--token-file", "-"])
+            .current_dir(self.folder.path());
+        let mut child = command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(string.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
     }
 
     fn muster(&self, words: &[&str]) -> Outcome {
@@ -99,26 +122,41 @@ fn a_purchase_list_becomes_devices_that_every_command_shows() {
     assert!(collector.done(&["devices"]).contains("no device matches"));
 
     let dry = collector.done(&["import", "list.csv"]);
-    assert!(dry.contains("Dry run: 2 new, 1 refused") && dry.contains("as text"), "{dry}");
+    assert!(dry.contains("Dry run: 2 new, 1 refused. Nothing was changed."), "{dry}");
+    assert!(dry.contains("To take them in: muster import list.csv --source purchase --apply"), "{dry}");
     assert!(collector.done(&["devices"]).contains("no device matches"), "a dry run changed something");
+    // What needs a person comes first, with its row in the file and what to do.
+    let bad = dry.lines().nth(1).unwrap();
+    assert!(bad.trim_start().starts_with("4  refused") && bad.contains("1.23E+11"), "{dry}");
+    assert!(dry.contains("format the column as text"), "{dry}");
+
     let real = collector.done(&["import", "list.csv", "--apply"]);
     assert!(real.contains("Done: 2 new, 1 refused."), "{real}");
     assert!(collector.done(&["import", "list.csv", "--apply"]).contains("Done: 2 unchanged, 1 refused."));
 
     let devices = collector.done(&["devices"]);
     assert!(devices.contains("PF1ABCDE") && devices.contains("2 devices"), "{devices}");
+    let found =
+        collector.done(&["devices", "--filter", "manufacturer = \"Lenovo\" AND asset_tag = \"Acme/001234\""]);
+    assert!(found.contains("PF1ABCDE") && found.contains("1 device\n"), "{found}");
     let csv = collector.done(&["devices", "--output", "csv"]);
     assert!(!csv.lines().any(|line| line.starts_with('=') || line.contains(",=")), "{csv}");
     let json: serde_json::Value = serde_json::from_str(&collector.done(&["devices", "-o", "json"])).unwrap();
     assert_eq!(json["devices"].as_array().map(Vec::len), Some(2));
 
     let page = collector.done(&["device", "PF1ABCDE"]);
-    assert!(page.contains("Jo Doe") && page.contains("Acme/001234"), "{page}");
+    assert!(page.contains("Jo Doe") && page.contains("Acme/001234") && page.contains("T480s"), "{page}");
     assert!(collector.done(&["device", "PF1ABCDE", "--provenance"]).contains("import:purchase"));
-    assert!(collector.done(&["lookup", "PF1ABCDE"]).contains("serial"));
-    collector.done(&["device", "PF1ABCDE", "--history"]);
-    collector.done(&["flags"]);
-    collector.done(&["software"]);
+    let lookup = collector.done(&["lookup", "pf1abcde"]);
+    assert!(
+        lookup.contains("serial") && lookup.contains("Jo Doe") && lookup.contains("still so"),
+        "{lookup}"
+    );
+    let history = collector.done(&["device", "PF1ABCDE", "--history"]);
+    assert!(history.contains("import:purchase"), "{history}");
+    let flags = collector.done(&["flags"]);
+    print!("{page}\n{history}\n{flags}\n{}", collector.done(&["software"]));
+    assert!(!flags.contains("unknown on"), "the purchase vouches for both: {flags}");
 }
 
 #[test]
@@ -129,17 +167,51 @@ fn tokens_are_made_listed_and_revoked() {
     assert!(made.starts_with("mst1.") && made.contains("For one machine, serial PF1ABCDE"), "{made}");
     let list = collector.done(&["token", "list"]);
     assert!(list.contains(&id) && list.contains("0 of 1") && list.contains("good"), "{list}");
-    collector.done(&["token", "revoke", &id]);
+    assert_eq!(collector.done(&["token", "revoke", &id]), format!("token {id} lets nobody in any more\n"));
     assert!(collector.done(&["token", "list"]).contains("revoked"));
     assert!(collector.done(&["agents"]).contains("no agent has enrolled yet"));
+    collector.muster(&["token", "revoke", "0000000000000000"]).check_failed(3, &["there is no token"]);
+}
+
+#[test]
+fn a_machine_that_enrols_is_a_device_until_its_agent_is_revoked() {
+    let (Some(agent), Some(collector)) = (program("muster-agent"), Collector::start()) else { return };
+    let made = collector.done(&["token", "create", "--bulk", "5"]);
+    collector.enroll(&agent, made.lines().next().unwrap());
+    assert!(collector.done(&["token", "list"]).contains("1 of 5"));
+
+    let json: serde_json::Value = serde_json::from_str(&collector.done(&["devices", "-o", "json"])).unwrap();
+    assert_eq!(json["devices"].as_array().map(Vec::len), Some(1));
+    let id = json["devices"][0]["name"].as_str().unwrap().trim_start_matches("devices/").to_owned();
+    let page = collector.done(&["device", &id]);
+    assert!(page.contains("unknown") && page.contains("no purchase record"), "{page}");
+    let flags = collector.done(&["flags", "--code", "unknown"]);
+    assert!(flags.contains("unknown on 1 device"), "{flags}");
+
+    let agents: serde_json::Value = serde_json::from_str(&collector.done(&["agents", "-o", "json"])).unwrap();
+    assert_eq!(agents["agents"][0]["device"], format!("devices/{id}"));
+    let agent_id = agents["agents"][0]["agentId"].as_str().unwrap();
+    assert!(collector.done(&["agents"]).contains("away"));
+    let revoked = collector.done(&["agents", "revoke", agent_id, "--reason", "sold"]);
+    assert!(
+        revoked.starts_with(&format!("agent {agent_id} is revoked and its connection cut\n")),
+        "{revoked}"
+    );
+    assert!(collector.done(&["agents"]).contains("revoked"));
 }
 
 #[test]
 fn what_is_not_there_or_not_right_says_so() {
     let Some(collector) = Collector::start() else { return };
     collector.muster(&["device", "nothing"]).check_failed(3, &["no device has", "muster devices"]);
-    collector.muster(&["lookup", "192.0.2.1"]).check_failed(3, &["no device has"]);
-    collector.muster(&["devices", "--filter", "name = )"]).check_failed(2, &["column 8", "name = )", "^"]);
+    collector.muster(&["lookup", "192.0.2.1"]).check_failed(3, &["no device has", "--at"]);
+    // The caret stands under what is wrong.
+    collector
+        .muster(&["devices", "--filter", "name = )"])
+        .check_failed(2, &["column 8", "\n  name = )\n         ^", "   do: "]);
+    collector.muster(&["devices", "--filter", "serail = \"x\""]).check_failed(2, &["serail", "   do: "]);
     fs::write(collector.folder.path().join("bad.csv"), b"serial,location\nA,M\xfcnchen\n").unwrap();
     collector.muster(&["import", "bad.csv"]).check_failed(2, &["iconv"]);
+    fs::write(collector.folder.path().join("bad.csv"), "colour,location\nred,Bonn\n").unwrap();
+    collector.muster(&["import", "bad.csv"]).check_failed(2, &["serial", "colour"]);
 }

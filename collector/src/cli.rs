@@ -51,7 +51,11 @@ pub fn exit_code(error: &anyhow::Error) -> u8 {
 /// Says what went wrong, with its causes.
 #[expect(clippy::print_stderr, reason = "the last word of a program that failed")]
 pub fn complain(error: &anyhow::Error) {
-    eprintln!("muster-collector: {error:#}");
+    // Each problem of a configuration begins with its file, as compilers have it.
+    match error.downcast_ref::<muster_config::Problems>() {
+        Some(problems) => eprintln!("{problems}"),
+        None => eprintln!("muster-collector: {error:#}"),
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! None of the three ever drops a key; only an authenticated, explicit revocation does, and that is a message, not an
 //! alert. What an unauthenticated party on the way could provoke never leads to more than waiting.
 
-use rustls::{AlertDescription, Error};
+use rustls::{AlertDescription, CertificateError, Error};
 
 /// What an agent does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +31,8 @@ pub fn explanation(error: &Error) -> String {
         Error::AlertReceived(AlertDescription::CertificateExpired) => {
             "the collector says that this agent's certificate has expired or is not valid yet".into()
         }
-        Error::AlertReceived(AlertDescription::UnknownCA) => {
+        // A bad signature: an authority of the same name and with another key, so it was set up anew.
+        Error::AlertReceived(AlertDescription::UnknownCA | AlertDescription::DecryptError) => {
             "the collector does not know the authority of this agent's certificate; was it set up anew? enrol again"
                 .into()
         }
@@ -39,6 +40,11 @@ pub fn explanation(error: &Error) -> String {
             "the collector says that this agent's certificate is revoked".into()
         }
         Error::AlertReceived(alert) => format!("the collector refused this agent's certificate: {alert:?}"),
+        // A collector that was set up anew has a root of the same name and another key: a bad signature.
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
+            "what answers is not the collector at which this agent enrolled: its certificate is of another authority; check collector.session, or enrol again if the collector was set up anew"
+                .into()
+        }
         other => other.to_string(),
     }
 }
@@ -48,6 +54,7 @@ fn by_alert(alert: AlertDescription) -> Advice {
         AlertDescription::CertificateExpired => Advice::Renew,
         AlertDescription::CertificateRevoked
         | AlertDescription::UnknownCA
+        | AlertDescription::DecryptError
         | AlertDescription::AccessDenied
         | AlertDescription::BadCertificate
         | AlertDescription::UnsupportedCertificate
@@ -60,8 +67,6 @@ fn by_alert(alert: AlertDescription) -> Advice {
 
 #[cfg(test)]
 mod tests {
-    use rustls::CertificateError;
-
     use super::*;
 
     #[test]
@@ -71,6 +76,7 @@ mod tests {
             (alert(AlertDescription::CertificateExpired), Advice::Renew),
             (alert(AlertDescription::CertificateRevoked), Advice::Stop),
             (alert(AlertDescription::UnknownCA), Advice::Stop),
+            (alert(AlertDescription::DecryptError), Advice::Stop),
             (alert(AlertDescription::CertificateUnknown), Advice::Stop),
             (alert(AlertDescription::CertificateRequired), Advice::Stop),
             (alert(AlertDescription::InternalError), Advice::Wait),

@@ -1,6 +1,9 @@
 //! The benchmarks' own tests, one binary.
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
+mod bad_input;
+mod identity_table;
 mod index;
 mod ingest;
 mod simulation;
+mod world;

@@ -126,6 +126,26 @@ impl fmt::Display for Name {
     }
 }
 
+/// An IP address and port; the standard library's own error doesn't say how to write one.
+struct ListenAddress(SocketAddr);
+
+impl FromStr for ListenAddress {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let address = text.parse().map(Self);
+        address.map_err(|_| {
+            format!("{text:?} is not an address to listen on (write IP:PORT, such as 0.0.0.0:7443)")
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(out)
+    }
+}
+
 /// Reads every key that there is.
 pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Problems> {
     let data_dir = input.path("data_dir", "/var/lib/muster-collector");
@@ -139,9 +159,9 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
     }
     let log = input.parsed("log", LogLevel::Info);
     let listen = Listen {
-        agents: input.parsed("listen.agents", everywhere(7443)),
-        enroll: input.parsed("listen.enroll", everywhere(7444)),
-        api: input.parsed("listen.api", everywhere(7445)),
+        agents: input.parsed("listen.agents", everywhere(7443)).0,
+        enroll: input.parsed("listen.enroll", everywhere(7444)).0,
+        api: input.parsed("listen.api", everywhere(7445)).0,
     };
     for (key, address, others) in [
         ("listen.enroll", listen.enroll, &[listen.agents][..]),
@@ -231,8 +251,8 @@ fn size(input: &mut Input, key: &str, default_mebibytes: u64, bounds: std::ops::
     input.bounded(key, Size::from_mebibytes(default_mebibytes), bounds).bytes()
 }
 
-fn everywhere(port: u16) -> SocketAddr {
-    SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port)
+fn everywhere(port: u16) -> ListenAddress {
+    ListenAddress(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port))
 }
 
 #[cfg(test)]

@@ -141,24 +141,22 @@ pub struct Presented<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TokenRefused {
     /// No such token, or not its secret: which of them is not told.
-    #[error("the enrolment token is not known; make one with muster token create")]
+    #[error("the enrolment token is not known")]
     Unknown,
     /// An operator took it back.
-    #[error("the enrolment token was revoked; make a new one with muster token create")]
+    #[error("the enrolment token was revoked")]
     Revoked,
     /// Past its end.
-    #[error("the enrolment token has expired; make a new one with muster token create")]
+    #[error("the enrolment token has expired")]
     Expired,
     /// It has let in as many machines as it may.
-    #[error("the enrolment token is used up; make a new one with muster token create")]
+    #[error("the enrolment token is used up")]
     UsedUp,
     /// It is for another machine.
     #[error("the enrolment token is for a machine with another serial number")]
     OtherSerial,
     /// The same enrolment with another key: somebody repeats what another began.
-    #[error(
-        "this enrolment was made with another key; remove the agent's identity and enrol with a new token"
-    )]
+    #[error("this enrolment was made with another key")]
     OtherKey,
 }
 

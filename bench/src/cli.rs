@@ -8,7 +8,7 @@ use muster_collector::testing::MemoryRoad;
 use muster_common::governance::Charter;
 
 use crate::{
-    scenario::{index, ingest},
+    scenario::{durability, index, ingest},
     simulation::{self, Settings},
 };
 
@@ -28,6 +28,8 @@ enum Scenario {
     Ingest(ingest::Arguments),
     /// Questions to the index of a large fleet
     Index(index::Arguments),
+    /// The load of `cargo xtask prove durability`, told what to do on standard input
+    DurabilityLoad(durability::Arguments),
     /// Simulates a fleet whose machines are known, and counts what identity gets wrong
     Identity(Identity),
 }
@@ -51,6 +53,7 @@ pub async fn run() -> Result<()> {
     match scenario.unwrap_or(Scenario::Ingest(ingest)) {
         Scenario::Ingest(arguments) => ingest::run(arguments).await,
         Scenario::Index(arguments) => index::run(&arguments),
+        Scenario::DurabilityLoad(arguments) => durability::run(&arguments).await,
         Scenario::Identity(arguments) => identity(&arguments),
     }
 }

@@ -9,4 +9,5 @@ pub mod door;
 pub mod drive;
 pub mod latency;
 pub mod reports;
+pub mod restless;
 pub mod wire;

@@ -62,7 +62,7 @@ pub fn heartbeat(millis: i64) -> v1::SessionRequest {
 }
 
 /// The same for every session of a device, as a spool on disk would keep it.
-fn epoch(fleet: &Fleet, device: u64) -> Vec<u8> {
+pub(super) fn epoch(fleet: &Fleet, device: u64) -> Vec<u8> {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&fleet.shape().seed.to_le_bytes());
     hasher.update(&device.to_le_bytes());

@@ -3,6 +3,7 @@
 //! To add a scenario: a file with its arguments and a `run` function, a module here, and an arm in [`crate::cli`].
 
 pub mod collector;
+pub mod durability;
 pub mod index;
 pub mod ingest;
 pub mod meter;

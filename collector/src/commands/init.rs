@@ -1,6 +1,11 @@
 //! `muster-collector init`: from nothing to a collector that can be started.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::{Context, bail};
 use muster_common::{
@@ -76,22 +81,25 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
 }
 
 fn write_config(
-    path: &std::path::Path,
-    data: &std::path::Path,
+    path: &Path,
+    data: &Path,
     trust_domain: &TrustDomain,
     names: &[String],
 ) -> anyhow::Result<()> {
     if path.exists() {
         return Ok(());
     }
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
-    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).with_context(|| format!("{} can't be made", folder.display()))?;
     let table = toml::toml! {
         data_dir = (data.display().to_string())
         trust_domain = (trust_domain.to_string())
         server_names = (names.to_vec())
     };
     let text = format!("# Written by muster-collector init. Every other setting has its default.\n{table}");
-    fs::write(path, text).with_context(|| format!("{} can't be written", path.display()))
+    // Synced, since what init says is made must be there after a power cut; an empty file would start nothing.
+    File::create(path)
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        .and_then(|()| File::open(folder)?.sync_all())
+        .with_context(|| format!("{} can't be written", path.display()))
 }

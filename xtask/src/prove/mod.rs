@@ -8,6 +8,7 @@
 
 mod clone;
 mod disk;
+mod durability;
 mod identity;
 mod oracle;
 mod python;
@@ -28,6 +29,11 @@ const PROOFS: &[Proof] = &[
         name: "clone",
         shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
         run: clone::run,
+    },
+    Proof {
+        name: "durability",
+        shows: "what the collector acknowledged is there after kill -9 and power loss, once",
+        run: durability::run,
     },
     Proof {
         name: "identity",

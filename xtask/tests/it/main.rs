@@ -1,4 +1,5 @@
 //! What the repository promises about itself, one binary.
 
+mod durability;
 mod generated;
 mod units;

@@ -202,7 +202,7 @@ impl Proof {
             *row.acknowledged.get_or_insert_default() += ledger.hear(&lines)?;
             row.rounds += 1;
             if fault.damage {
-                let damage = if row.rounds % 2 == 0 { Damage::Deleted } else { Damage::Flipped };
+                let damage = if row.rounds.is_multiple_of(2) { Damage::Deleted } else { Damage::Flipped };
                 damage.apply(&place.view(), &mut self.random)?;
             }
             if !row.verdict.is_clean() {

@@ -14,6 +14,17 @@ const TABLE: &str = "identity_table::the_tables_own_numbers_come_out_right";
 pub(super) fn run(words: &[String]) -> Result<()> {
     let mut command = cargo(&["run", "--release", "--quiet", "--package", "muster-bench", "--", "identity"]);
     shown(command.args(words))?;
-    let told = ["test", "--quiet", "--package", "muster-bench", "--test", "it", "--", "--nocapture", TABLE];
+    let told = [
+        "test",
+        "--release",
+        "--quiet",
+        "--package",
+        "muster-bench",
+        "--test",
+        "it",
+        "--",
+        "--nocapture",
+        TABLE,
+    ];
     shown(cargo(&told).env("MUSTER_PROVE", "1"))
 }

@@ -37,7 +37,7 @@ const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "identity",
-        shows: "over two simulated years no machine becomes another, and at most one in a thousand becomes two",
+        shows: "no machine becomes another and at most one in a thousand two, simulated over two years and told over TCP",
         run: identity::run,
     },
     Proof {

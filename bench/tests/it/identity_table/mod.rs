@@ -11,13 +11,14 @@ use std::{
     env,
     future::Future,
     sync::{Arc, Mutex},
+    time::Instant,
 };
 
 use muster_proto::v1;
 use stories::{Devices, Setting};
 use turns::Stories;
 
-use crate::world::World;
+use crate::world::{World, has};
 
 /// How many orders are tried.
 const ORDERS: u64 = 20;
@@ -37,7 +38,7 @@ const FEW: Crowd = Crowd { clones: 5, white_boxes: 12, nights: 4 };
 /// The gate's one large run.
 const MANY: Crowd = Crowd { clones: 30, white_boxes: 60, nights: 30 };
 /// The table's own numbers.
-const TABLE: Crowd = Crowd { clones: 500, white_boxes: 300, nights: 250 };
+const TABLE: Crowd = Crowd { clones: 500, white_boxes: 300, nights: 60 };
 
 /// The stories of one run at one collector.
 struct Run {
@@ -56,7 +57,9 @@ impl Run {
         self.told += 1;
         let (world, base, expected) = (self.world.clone(), self.told * NUMBERS, self.expected.clone());
         self.stories.add(name, move |turns| async move {
+            let begun = Instant::now();
             let devices = story(Setting { world, base, turns }).await;
+            println!("{name}: {} devices, told after {:?}", devices.len(), begun.elapsed());
             expected.lock().unwrap().extend(devices);
         });
     }
@@ -117,6 +120,24 @@ async fn every_row_comes_out_right_in_twenty_orders() {
 #[tokio::test(flavor = "multi_thread")]
 async fn many_machines_come_out_right_over_the_embedded_store() {
     tell(100, MANY, "embedded").await;
+}
+
+/// Two invoices for one machine are one quarrel, and whoever looks at either record should see it.
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "known gap: the pipeline flags the second of two records in conflict, the road in memory flags both"]
+async fn both_of_two_purchases_with_one_serial_show_the_conflict() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::start(folder.path(), "memory").await;
+    let mut names = Vec::new();
+    for order in ["PO-1", "PO-2"] {
+        let row = world.import("serial,manufacturer,order", &format!("PF1ABCDE,Lenovo,{order}")).await;
+        names.push(row.device);
+    }
+    for name in names.iter().rev() {
+        let device = world.device(name).await;
+        assert!(has(&device, "conflict"), "{name}: {:?}", device.flags);
+    }
+    world.ended().await;
 }
 
 /// Told by `cargo xtask prove identity`, which sets the variable.

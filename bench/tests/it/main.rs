@@ -1,4 +1,5 @@
 //! The benchmarks' own tests, one binary.
+#![expect(clippy::print_stdout, reason = "a test's figures are shown with --nocapture")]
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
 mod bad_input;

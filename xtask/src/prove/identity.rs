@@ -26,5 +26,5 @@ pub(super) fn run(words: &[String]) -> Result<()> {
         "--nocapture",
         TABLE,
     ];
-    shown(cargo(&told).env("MUSTER_PROVE", "1"))
+    shown(cargo(&told).env("MUSTER_PROVE_CLONES", "500"))
 }

@@ -4,12 +4,11 @@
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
-use muster_collector::testing::MemoryRoad;
 use muster_common::governance::Charter;
 
 use crate::{
     scenario::{durability, index, ingest},
-    simulation::{self, Settings},
+    simulation::{self, Settings, pipeline_road::PipelineRoad},
 };
 
 /// Proofs and benchmarks over fleets that don't exist.
@@ -54,13 +53,14 @@ pub async fn run() -> Result<()> {
         Scenario::Ingest(arguments) => ingest::run(arguments).await,
         Scenario::Index(arguments) => index::run(&arguments),
         Scenario::DurabilityLoad(arguments) => durability::run(&arguments).await,
-        Scenario::Identity(arguments) => identity(&arguments),
+        // The pipeline gets a runtime of its own there, which this one does not allow within its own tasks.
+        Scenario::Identity(arguments) => tokio::task::spawn_blocking(move || identity(&arguments)).await?,
     }
 }
 
 fn identity(arguments: &Identity) -> Result<()> {
     let Identity { machines, days, seed } = *arguments;
-    let mut road = MemoryRoad::new(Charter::default());
+    let mut road = PipelineRoad::new(Charter::default())?;
     let summary = simulation::run(&Settings { machines, days, seed }, &mut road);
     print!("{summary}");
     if !summary.holds() {

@@ -107,6 +107,14 @@ impl SubjectKey {
         Self(text)
     }
 
+    /// Of an agent's subject: the fingerprint of the hardware that it speaks from.
+    pub fn fingerprint(&self) -> Option<&str> {
+        self.0
+            .strip_prefix("agent/")
+            .and_then(|rest| rest.split_once('/'))
+            .map(|(_, fingerprint)| fingerprint)
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0

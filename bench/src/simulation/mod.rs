@@ -7,6 +7,7 @@
 
 mod endpoint;
 mod happening;
+pub mod pipeline_road;
 mod score;
 mod world;
 

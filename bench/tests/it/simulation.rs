@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use muster_bench::simulation::{self, Settings};
-use muster_collector::testing::{MemoryRoad, Observation, Placed, Road};
+use muster_bench::simulation::{self, Settings, pipeline_road::PipelineRoad};
+use muster_collector::testing::{Observation, Placed, Road};
 use muster_common::{governance::Charter, id::DeviceId, source::SubjectKey, time::Timestamp};
 
 const SAMPLE: Settings = Settings { machines: 500, days: 730, seed: 7 };
 
 #[test]
 fn every_machine_stays_one_device() {
-    let summary = simulation::run(&SAMPLE, &mut MemoryRoad::new(Charter::default()));
+    let summary = simulation::run(&SAMPLE, &mut PipelineRoad::new(Charter::default()).unwrap());
     println!("{summary}");
     assert!(summary.observations > 5_000, "too little happened:\n{summary}");
     assert!(summary.conflicts < 40, "people would be flooded:\n{summary}");

@@ -7,6 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_common::{
+    device::{AgentBinding, Device},
     id::DeviceId,
     inventory::Item,
     source::{Source, SubjectKey},
@@ -50,7 +51,18 @@ pub(super) struct Rows {
 }
 
 impl Pipeline {
-    /// Decides for a subject that is not attached yet.
+    /// Whether the machine has gone on with other numbers since this subject last spoke: then they may have come back
+    /// on another machine, and it is to be decided again.
+    pub(super) async fn is_abandoned(&self, subject: &Subject) -> Result<bool, ObserveError> {
+        let read: Read<Device> = self.records.get(key::device(subject.device)).await?;
+        let Some(device) = read.record else { return Ok(false) };
+        let later = |binding: &AgentBinding| {
+            binding.last_report > subject.last && binding.subject.fingerprint() != subject.key.fingerprint()
+        };
+        Ok(device.agents.iter().any(later))
+    }
+
+    /// Decides for a subject that is not attached yet, or has to be again.
     pub(super) async fn attach(
         &self,
         subject: &Subject,
@@ -61,7 +73,7 @@ impl Pipeline {
         let known = self.claimants(rows.values(), &subject.key).await?;
         let mut counts = ClaimCounts::default();
         for (identifier, row) in &rows {
-            counts.set(identifier.clone(), row.record.as_ref().map_or(0, |row| row.device_count));
+            counts.set(identifier.clone(), claimed_by(row, &known));
         }
         let candidates = self.candidates(&known).await?;
         let charter = self.charter.load();
@@ -99,7 +111,7 @@ impl Pipeline {
                 explanation,
                 hardware_changed: false,
                 candidates,
-                elsewhere: Vec::new(),
+                elsewhere,
                 rows: Rows::default(),
             },
         };
@@ -239,6 +251,21 @@ impl Rows {
         }
         self.writes.push(put(read.key, &row));
     }
+}
+
+/// How many devices claim an identifier; past what a row lists, how many have been counted.
+fn claimed_by(row: &Read<stored::IdentifierClaims>, known: &[Read<Subject>]) -> u32 {
+    let Some(row) = &row.record else { return 0 };
+    if row.subjects.len() >= SUBJECTS_PER_ROW {
+        return row.device_count;
+    }
+    let devices: BTreeSet<DeviceId> = known
+        .iter()
+        .filter_map(|read| read.record.as_ref())
+        .filter(|subject| !subject.superseded && row.subjects.iter().any(|key| key == subject.key.as_str()))
+        .map(|subject| subject.device)
+        .collect();
+    u32::try_from(devices.len()).unwrap_or(u32::MAX)
 }
 
 /// What a stored subject says about which machine it means.

@@ -70,11 +70,17 @@ impl Pipeline {
 
         let mut decided = None;
         let mut rows = Rows::default();
-        if identity_changed || before.is_none() {
+        let mut left = None;
+        let undecided = match &before {
+            None => true,
+            Some(known) => says_who_it_is(observation) && self.is_abandoned(known).await?,
+        };
+        if identity_changed || undecided {
             let evidence = evidence_of(&subject);
             let identifiers = evidence.identifiers();
-            if before.is_none() {
+            if undecided {
                 let mut attached = self.attach(&subject, &evidence).await?;
+                left = before.as_ref().map(|known| known.device).filter(|device| *device != attached.device);
                 subject.device = attached.device;
                 subject.explanation = attached.explanation.clone();
                 subject.in_conflict = attached.attachment == Attachment::Conflict;
@@ -91,8 +97,9 @@ impl Pipeline {
         if returned {
             rows.crowded.extend(self.clones_of(&subject).await?);
         }
+        rows.crowded.extend(left);
         let changed = before.as_ref().is_none_or(|before| !same_word(before, &subject));
-        if !changed && !work.changed && !returned && companion.is_none() {
+        if !changed && !undecided && !work.changed && !returned && companion.is_none() {
             let mut outcome = Outcome::unchanged(&subject);
             outcome.wanted = work.wanted;
             return Ok(Tried::Done(outcome));
@@ -272,6 +279,8 @@ impl Pipeline {
             let read: Read<Device> = self.records.get(key::device(id)).await?;
             let Some(device) = &read.record else { continue };
             let mut subjects = self.subjects_of(device).await?;
+            // Where the subject was until now.
+            subjects.retain(|other| other.key != subject.key);
             replace(&mut subjects, changed);
             let surroundings = self.surroundings(id, &subjects, writes).await?;
             let other = self.refold(Refold {
@@ -300,6 +309,14 @@ impl Pipeline {
             writes.push(put(key::review(&subject.key), &review));
         }
         Ok(refolded)
+    }
+}
+
+/// Whether these are an agent's first words of a session.
+fn says_who_it_is(observation: &Observation) -> bool {
+    match &observation.speaker {
+        Speaker::Agent { evidence, .. } => !evidence.is_empty(),
+        Speaker::Row { .. } => false,
     }
 }
 

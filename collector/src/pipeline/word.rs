@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use muster_common::{
+    device::{Field, Value},
     id::DeviceId,
     inventory::{Item, ItemKind, SectionName, SectionStatus},
 };
@@ -65,8 +66,9 @@ pub(super) fn take_speaker(
     }
     match &observation.speaker {
         Speaker::Agent { agent: _, version, evidence } => {
+            let upgraded = subject.agent_version != *version;
             subject.agent_version.clone_from(version);
-            if evidence.is_empty() && changed_sections.is_empty() {
+            if evidence.is_empty() && changed_sections.is_empty() && !upgraded {
                 return Ok(false);
             }
             let mut items = if evidence.is_empty() { items_of(subject) } else { evidence.clone() };
@@ -77,13 +79,19 @@ pub(super) fn take_speaker(
             if items.len() > limits::EVIDENCE_ITEMS {
                 return Err(ObserveError::TooMuchEvidence);
             }
-            let encoded: Vec<Vec<u8>> = items.iter().map(|item| item_to_wire(item).encode_to_vec()).collect();
-            if encoded == subject.evidence {
+            // In an order of their own, for a session's first words and a section name them in different ones.
+            let mut encoded: Vec<Vec<u8>> =
+                items.iter().map(|item| item_to_wire(item).encode_to_vec()).collect();
+            encoded.sort_unstable();
+            if encoded == subject.evidence && !upgraded {
                 return Ok(false);
             }
             let statuses: BTreeMap<SectionName, SectionStatus> =
                 subject.sections.iter().map(|(name, head)| (name.clone(), head.status)).collect();
-            let fields = merge::fields_from_items(&items);
+            let mut fields = merge::fields_from_items(&items);
+            if !version.is_empty() {
+                fields.insert(Field::AgentVersion, Value::Text(version.clone()));
+            }
             subject.fields = merge::update(&subject.fields, fields, &statuses, observation.observed);
             subject.evidence = encoded;
             Ok(true)

@@ -4,11 +4,12 @@
 
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
+use muster_collector::testing::PipelineRoad;
 use muster_common::governance::Charter;
 
 use crate::{
     scenario::{durability, index, ingest},
-    simulation::{self, Settings, pipeline_road::PipelineRoad},
+    simulation::{self, Settings},
 };
 
 /// Proofs and benchmarks over fleets that don't exist.

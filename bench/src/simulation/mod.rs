@@ -7,7 +7,6 @@
 
 mod endpoint;
 mod happening;
-pub mod pipeline_road;
 mod score;
 mod world;
 

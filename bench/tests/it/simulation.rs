@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use muster_bench::simulation::{self, Settings, pipeline_road::PipelineRoad};
-use muster_collector::testing::{Observation, Placed, Road};
+use muster_bench::simulation::{self, Settings};
+use muster_collector::testing::{Observation, PipelineRoad, Placed, Road};
 use muster_common::{governance::Charter, id::DeviceId, source::SubjectKey, time::Timestamp};
 
 const SAMPLE: Settings = Settings { machines: 500, days: 730, seed: 7 };

@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// Subjects that a row lists; further ones are only counted.
-const SUBJECTS_PER_ROW: usize = 64;
+pub(super) const SUBJECTS_PER_ROW: usize = 64;
 /// Where counting ends: past this a row is as useless as it can be, and writing it for every claim would hold up all.
 const MOST_COUNTED: u32 = 1_000;
 
@@ -41,6 +41,18 @@ pub(super) struct Attached {
     pub(super) rows: Rows,
 }
 
+/// How a subject stands to its device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// No other agent speaks of the device.
+    Alone,
+    /// Others do, so it matters who spoke last.
+    InTurn,
+    /// The machine has gone on with other numbers since: if these come back, it may be on another machine, and it is to
+    /// be decided again.
+    Abandoned,
+}
+
 /// Identifier rows as a subject leaves them.
 #[derive(Debug, Default)]
 pub(super) struct Rows {
@@ -51,15 +63,20 @@ pub(super) struct Rows {
 }
 
 impl Pipeline {
-    /// Whether the machine has gone on with other numbers since this subject last spoke: then they may have come back
-    /// on another machine, and it is to be decided again.
-    pub(super) async fn is_abandoned(&self, subject: &Subject) -> Result<bool, ObserveError> {
+    /// How a known subject stands to its device, when it says again who it is.
+    pub(super) async fn standing(&self, subject: &Subject) -> Result<Standing, ObserveError> {
         let read: Read<Device> = self.records.get(key::device(subject.device)).await?;
-        let Some(device) = read.record else { return Ok(false) };
+        let agents = read.record.map(|device| device.agents).unwrap_or_default();
         let later = |binding: &AgentBinding| {
             binding.last_report > subject.last && binding.subject.fingerprint() != subject.key.fingerprint()
         };
-        Ok(device.agents.iter().any(later))
+        Ok(if agents.iter().any(later) {
+            Standing::Abandoned
+        } else if agents.len() > 1 {
+            Standing::InTurn
+        } else {
+            Standing::Alone
+        })
     }
 
     /// Decides for a subject that is not attached yet, or has to be again.
@@ -246,7 +263,8 @@ impl Rows {
         if row.subjects.len() < SUBJECTS_PER_ROW {
             row.subjects.push(subject.as_str().to_owned());
         }
-        if before <= limit && row.device_count > limit {
+        // Of some identifiers two claims are one too many; past the limit the others carry the finding already.
+        if row.device_count > before && row.device_count <= limit.saturating_add(1) {
             self.crowded.extend(listed);
         }
         self.writes.push(put(read.key, &row));

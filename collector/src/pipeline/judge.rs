@@ -11,7 +11,10 @@ use muster_common::{
 };
 use muster_proto::store::v1 as stored;
 
-use super::{ObserveError, Pipeline, attach::evidence_of};
+use super::{
+    ObserveError, Pipeline,
+    attach::{SUBJECTS_PER_ROW, evidence_of},
+};
 use crate::{
     flags::{self, AgentExpectation, DeviceView},
     identity::{Identifier, IdentifierKind},
@@ -22,6 +25,9 @@ use crate::{
 /// Clones that a finding names; further ones are counted.
 const CLONE_PEERS: usize = 8;
 
+/// Reviews that are counted; more change nothing.
+const MOST_REVIEWS: usize = 16;
+
 /// What rules can't see in the device itself.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Surroundings {
@@ -29,6 +35,8 @@ pub(super) struct Surroundings {
     pub(super) counts: Vec<(Identifier, u32)>,
     /// Other devices from which the same agent's identity reports.
     pub(super) clones: BTreeSet<DeviceId>,
+    /// How many reviews name it as a candidate.
+    pub(super) reviews: usize,
 }
 
 impl Pipeline {
@@ -62,19 +70,34 @@ impl Pipeline {
                 *row = read.record;
             }
         }
-        let mut surroundings = Surroundings::default();
+        let prefix = key::reviews_naming(device);
+        let pending = writes.iter().filter(|write| write.key.as_bytes().starts_with(&prefix)).count();
+        let open: Vec<(Key, stored::Review)> = self.records.scan(&prefix, None, MOST_REVIEWS).await?;
+        let mut surroundings = Surroundings { reviews: pending + open.len(), ..Surroundings::default() };
         for (identifier, row) in rows.into_values() {
             let row = row.unwrap_or_default();
-            let stays = |subject: &Subject| {
+            if row.subjects.len() < 2 {
+                surroundings.counts.push((identifier, row.device_count.min(1)));
+                continue;
+            }
+            let counted = row.device_count;
+            let is_full = row.subjects.len() >= SUBJECTS_PER_ROW;
+            let mut devices: BTreeSet<DeviceId> = self
+                .others(subjects, row.subjects, writes)
+                .await?
+                .into_iter()
+                .map(|other| other.device)
+                .collect();
+            let says = |subject: &Subject| {
                 !subject.superseded && evidence_of(subject).identifiers().contains(&identifier)
             };
-            if identifier.kind == IdentifierKind::Agent
-                && row.subjects.len() > 1
-                && subjects.iter().any(stays)
-            {
-                surroundings.clones.extend(self.clones(device, subjects, row.subjects, writes).await?);
+            let own = subjects.iter().any(says);
+            devices.remove(&device);
+            let others = u32::try_from(devices.len()).unwrap_or(u32::MAX);
+            if identifier.kind == IdentifierKind::Agent && own {
+                surroundings.clones.extend(devices);
             }
-            surroundings.counts.push((identifier, row.device_count));
+            surroundings.counts.push((identifier, if is_full { counted } else { others + u32::from(own) }));
         }
         Ok(surroundings)
     }
@@ -88,18 +111,18 @@ impl Pipeline {
         };
         let row: Read<stored::IdentifierClaims> = self.records.get(key).await?;
         let listed = row.record.map(|row| row.subjects).unwrap_or_default();
-        self.clones(subject.device, std::slice::from_ref(subject), listed, &[]).await
+        let others = self.others(std::slice::from_ref(subject), listed, &[]).await?;
+        Ok(others.into_iter().map(|other| other.device).filter(|device| *device != subject.device).collect())
     }
 
-    /// Devices from which the same agent reports, but for those that it has left; `writes` is what the commit at hand
-    /// is about to change.
-    async fn clones(
+    /// The subjects of a row besides a device's own, but for those that were left behind; `writes` is what the commit at
+    /// hand is about to change.
+    async fn others(
         &self,
-        device: DeviceId,
         own: &[Subject],
         listed: Vec<String>,
         writes: &[Write],
-    ) -> Result<Vec<DeviceId>, ObserveError> {
+    ) -> Result<Vec<Subject>, ObserveError> {
         let mut others: Vec<Subject> = Vec::new();
         let mut unread = Vec::new();
         for subject in listed.into_iter().map(SubjectKey::stored) {
@@ -114,12 +137,8 @@ impl Pipeline {
         }
         let read: Vec<Read<Subject>> = self.records.get_all(unread).await?;
         others.extend(read.into_iter().filter_map(|read| read.record));
-        Ok(others
-            .into_iter()
-            .filter(|subject| !subject.superseded && subject.device != device)
-            .filter(|subject| matches!(subject.source, Source::Agent(_)))
-            .map(|subject| subject.device)
-            .collect())
+        others.retain(|subject| !subject.superseded);
+        Ok(others)
     }
 
     /// What is wrong with a device, and when time alone may change that.
@@ -143,8 +162,10 @@ impl Pipeline {
             // Imports are purchase records so far, and a purchase record sees nothing.
             others_seen: None,
             vouched: subjects.iter().any(|subject| subject.vouches),
-            open_reviews: u32::try_from(subjects.iter().filter(|subject| subject.in_conflict).count())
-                .unwrap_or(u32::MAX),
+            open_reviews: u32::try_from(
+                surroundings.reviews + subjects.iter().filter(|subject| subject.in_conflict).count(),
+            )
+            .unwrap_or(u32::MAX),
             claims: &claims,
             clone_peers: &clone_peers,
             clone_peer_count: u32::try_from(surroundings.clones.len()).unwrap_or(u32::MAX),

@@ -7,14 +7,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_common::{
     device::Device,
+    flag::FlagCode,
     id::DeviceId,
     inventory::{Item, SectionName},
+    time::Timestamp,
 };
 use muster_proto::{limits, store::v1 as stored};
 
 use super::{
     Attachment, Companion, CompanionWrites, Observation, ObserveError, Outcome, Pipeline, Speaker,
-    attach::{Attached, Rows, evidence_of},
+    attach::{Attached, Rows, Standing, evidence_of},
     catalogue::NewTitle,
     refold::{Refold, Refolded},
     section::{self, Applied, Present},
@@ -71,10 +73,12 @@ impl Pipeline {
         let mut decided = None;
         let mut rows = Rows::default();
         let mut left = None;
-        let undecided = match &before {
-            None => true,
-            Some(known) => says_who_it_is(observation) && self.is_abandoned(known).await?,
+        let standing = match &before {
+            Some(known) if says_who_it_is(observation) => self.standing(known).await?,
+            Some(_) => Standing::Alone,
+            None => Standing::Abandoned,
         };
+        let undecided = standing == Standing::Abandoned;
         if identity_changed || undecided {
             let evidence = evidence_of(&subject);
             let identifiers = evidence.identifiers();
@@ -99,7 +103,7 @@ impl Pipeline {
         }
         rows.crowded.extend(left);
         let changed = before.as_ref().is_none_or(|before| !same_word(before, &subject));
-        if !changed && !undecided && !work.changed && !returned && companion.is_none() {
+        if !changed && standing == Standing::Alone && !work.changed && !returned && companion.is_none() {
             let mut outcome = Outcome::unchanged(&subject);
             outcome.wanted = work.wanted;
             return Ok(Tried::Done(outcome));
@@ -109,6 +113,10 @@ impl Pipeline {
         writes.append(&mut work.writes);
         expected.append(&mut work.expected);
         writes.append(&mut rows.writes);
+        if let Some(decided) = decided.as_ref().filter(|it| it.attachment == Attachment::Conflict) {
+            writes.extend(review(&subject, decided, observation.observed));
+            rows.crowded.extend(decided.candidates.iter().copied());
+        }
         expected.append(&mut rows.expected);
         let refolded = self
             .refold_all(
@@ -220,6 +228,11 @@ impl Pipeline {
         Ok(work)
     }
 
+    async fn is_flagged(&self, device: DeviceId, code: FlagCode) -> Result<bool, ObserveError> {
+        let read: Read<Device> = self.records.get(key::device(device)).await?;
+        Ok(read.record.is_some_and(|device| device.flags.iter().any(|flag| flag.code == code)))
+    }
+
     /// Folds the subject's device, and every other device whose flags depend on what was decided.
     #[expect(clippy::too_many_arguments, reason = "the parts of one commit, gathered by its only caller")]
     async fn refold_all(
@@ -238,7 +251,10 @@ impl Pipeline {
         for read in decided.map_or(&[][..], |decided| &decided.elsewhere) {
             let Some(other) = &read.record else { continue };
             if self.presence.is_connected(&other.key) {
-                altered.entry(other.device).or_default();
+                // Of hundreds of clones each is told once, and not again with every further one.
+                if !self.is_flagged(other.device, FlagCode::ClonedIdentity).await? {
+                    altered.entry(other.device).or_default();
+                }
             } else if !other.superseded {
                 let other = Subject { superseded: true, ..other.clone() };
                 expected.push(read.expectation());
@@ -297,19 +313,20 @@ impl Pipeline {
             writes.extend(other.writes.iter().cloned());
             refolded.push(other);
         }
-        if let Some(decided) = decided
-            && decided.attachment == Attachment::Conflict
-        {
-            let review = stored::Review {
-                subject: subject.key.as_str().to_owned(),
-                candidates: decided.candidates.iter().map(|id| id.as_bytes().to_vec()).collect(),
-                explanation: decided.explanation.clone(),
-                time_ms: observation.observed.as_millis(),
-            };
-            writes.push(put(key::review(&subject.key), &review));
-        }
         Ok(refolded)
     }
+}
+
+/// The review that an undecided identity waits for, and that it names its candidates.
+fn review(subject: &Subject, decided: &Attached, now: Timestamp) -> Vec<Write> {
+    let review = stored::Review {
+        subject: subject.key.as_str().to_owned(),
+        candidates: decided.candidates.iter().map(|id| id.as_bytes().to_vec()).collect(),
+        explanation: decided.explanation.clone(),
+        time_ms: now.as_millis(),
+    };
+    let named = decided.candidates.iter().map(|id| put(key::review_naming(*id, &subject.key), &review));
+    std::iter::once(put(key::review(&subject.key), &review)).chain(named).collect()
 }
 
 /// Whether these are an agent's first words of a session.

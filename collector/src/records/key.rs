@@ -109,6 +109,16 @@ pub fn refused_row(source: &str, digest: &[u8; 16]) -> Key {
     short(REFUSED_ROWS, &[source.as_bytes(), b"/", digest].concat())
 }
 
+/// The prefix of the reviews that name a device as a candidate.
+pub fn reviews_naming(device: DeviceId) -> Vec<u8> {
+    [b"w/", device.as_bytes().as_slice()].concat()
+}
+
+/// That a subject's review names a device as a candidate.
+pub fn review_naming(device: DeviceId, subject: &SubjectKey) -> Key {
+    short(&reviews_naming(device), subject.as_str().as_bytes())
+}
+
 /// An identity decision that waits for an operator.
 pub fn review(subject: &SubjectKey) -> Key {
     short(b"v/", subject.as_str().as_bytes())

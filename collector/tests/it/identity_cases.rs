@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use muster_collector::testing::{
-    Machine, MemoryRoad, Observation, Placed, Road,
+    Machine, Observation, PipelineRoad, Placed, Road,
     machine::{mac, machine_id, part_serial, uuid},
 };
 use muster_common::{
@@ -19,7 +19,7 @@ use muster_common::{
 
 /// A road with a clock that moves an hour with each observation.
 struct World {
-    road: MemoryRoad,
+    road: PipelineRoad,
     now: Timestamp,
     streams: u64,
 }
@@ -30,7 +30,11 @@ fn agent(number: u8) -> AgentId {
 
 impl World {
     fn new() -> Self {
-        Self { road: MemoryRoad::new(Charter::default()), now: "2026-01-01".parse().unwrap(), streams: 0 }
+        Self {
+            road: PipelineRoad::new(Charter::default()).unwrap(),
+            now: "2026-01-01".parse().unwrap(),
+            streams: 0,
+        }
     }
 
     /// The agent reports once and its stream ends.
@@ -56,7 +60,7 @@ impl World {
         self.road.observe(&Observation::Row { import, row_key: row_key.to_owned(), fields }, self.now)
     }
 
-    fn device(&self, placed: Placed) -> &Device {
+    fn device(&self, placed: Placed) -> Device {
         self.road.device(placed.device).unwrap()
     }
 
@@ -65,7 +69,7 @@ impl World {
     }
 
     fn count(&self) -> usize {
-        self.road.devices().count()
+        usize::try_from(self.road.len()).unwrap()
     }
 }
 

@@ -8,7 +8,18 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use muster_collector::{
+use muster_common::{
+    device::Device,
+    flag::Flag,
+    governance::Charter,
+    id::DeviceId,
+    source::SubjectKey,
+    time::{Clock, Timestamp},
+};
+use tokio::runtime::{Builder, Runtime};
+
+use super::{Observation, Placed, Road};
+use crate::{
     index::Index,
     pipeline::{
         Pipeline,
@@ -17,21 +28,14 @@ use muster_collector::{
     },
     records::{Read, Subject, key},
     store::memory::MemoryStore,
-    testing::{Observation, Placed, Road},
 };
-use muster_common::{
-    governance::Charter,
-    id::DeviceId,
-    source::SubjectKey,
-    time::{Clock, Timestamp},
-};
-use tokio::runtime::{Builder, Runtime};
 
 /// The pipeline, its store and its clock.
 #[derive(Debug)]
 pub struct PipelineRoad {
     runtime: Runtime,
     pipeline: Pipeline,
+    index: Arc<Index>,
     clock: Arc<SetClock>,
     streams: HashMap<u64, (DeviceId, SubjectKey)>,
 }
@@ -39,6 +43,12 @@ pub struct PipelineRoad {
 /// A clock that shows what the simulation says.
 #[derive(Debug, Default)]
 struct SetClock(Mutex<Timestamp>);
+
+impl SetClock {
+    fn set(&self, now: Timestamp) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    }
+}
 
 impl Clock for SetClock {
     fn now(&self) -> Timestamp {
@@ -53,21 +63,48 @@ impl PipelineRoad {
     /// When the system gives no runtime.
     pub fn new(charter: Charter) -> std::io::Result<Self> {
         let clock = Arc::new(SetClock::default());
+        let index = Arc::new(Index::new());
         let pipeline = Pipeline::new(
             Arc::new(MemoryStore::default()),
-            Arc::new(Index::new()),
+            index.clone(),
             Arc::new(Presence::default()),
             Arc::new(ArcSwap::from_pointee(charter)),
             clock.clone(),
         );
         let runtime = Builder::new_current_thread().enable_time().build()?;
-        Ok(Self { runtime, pipeline, clock, streams: HashMap::new() })
+        Ok(Self { runtime, pipeline, index, clock, streams: HashMap::new() })
+    }
+
+    /// How many devices there are.
+    pub fn len(&self) -> u64 {
+        self.index.read().len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// A device's record.
+    pub fn device(&self, id: DeviceId) -> Option<Device> {
+        let read: Result<Read<Device>, _> =
+            self.runtime.block_on(self.pipeline.records().get(key::device(id)));
+        read.expect("the store in memory answers").record
+    }
+
+    /// What is wrong with a device at `now`, whatever is due by then judged.
+    pub fn flags(&self, id: DeviceId, now: Timestamp) -> Vec<Flag> {
+        self.clock.set(now);
+        self.runtime
+            .block_on(self.pipeline.judge_due(usize::MAX))
+            .expect("the store in memory takes what is judged");
+        self.device(id).map(|device| device.flags).unwrap_or_default()
     }
 }
 
 impl Road for PipelineRoad {
     fn observe(&mut self, observation: &Observation, now: Timestamp) -> Placed {
-        *self.clock.0.lock().unwrap_or_else(PoisonError::into_inner) = now;
+        self.clock.set(now);
         let speaker = match observation {
             Observation::Report { agent, items, .. } => {
                 Speaker::Agent { agent: *agent, version: String::new(), evidence: items.clone() }

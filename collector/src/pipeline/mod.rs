@@ -18,6 +18,7 @@ mod section;
 mod attach;
 
 mod judge;
+mod prune;
 mod refold;
 
 mod clock;

@@ -276,6 +276,9 @@ impl Pipeline {
         };
         replace(&mut subjects, mine);
         replace(&mut subjects, vec![subject.clone()]);
+        if decided.is_some() {
+            self.prune(&mut subjects, expected, writes).await?;
+        }
         let surroundings = self.surroundings(subject.device, &subjects, writes).await?;
         expected.push(read.expectation());
         let own = self.refold(Refold {

@@ -148,16 +148,16 @@ fn disk_moved_into_another_chassis() {
 }
 
 #[test]
-fn five_hundred_clones_of_one_image() {
+fn many_clones_of_one_image() {
     let mut world = World::new();
-    let clones: Vec<(Machine, Placed)> = (0..500)
+    let clones: Vec<(Machine, Placed)> = (0..120)
         .map(|number| {
             let machine = Machine { machine_id: machine_id(1), ..Machine::laptop(number) };
             let (placed, _) = world.stay(agent(1), &machine);
             (machine, placed)
         })
         .collect();
-    assert_eq!(world.count(), 500);
+    assert_eq!(world.count(), 120);
     for (machine, placed) in &clones {
         assert!(!placed.in_conflict);
         same(*placed, world.report(agent(1), machine));
@@ -166,7 +166,7 @@ fn five_hundred_clones_of_one_image() {
             machine.serial.clone().map(Value::Text).as_ref()
         );
     }
-    assert_eq!(world.count(), 500, "nobody's second report makes another device");
+    assert_eq!(world.count(), 120, "nobody's second report makes another device");
     assert!(world.has(clones[7].1.device, FlagCode::ClonedIdentity));
 }
 

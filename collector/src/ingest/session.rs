@@ -143,8 +143,10 @@ impl Session {
             .live
             .open(&observation.subject, self.shared.settings.sessions_per_agent, closer)
             .map_err(|refused| status::agent(&refused))?;
+        let turn = self.live.turn().await;
         let outcome =
             self.shared.pipeline.observe(&observation).await.map_err(|error| status::observe(&error))?;
+        drop(turn);
         let read: Read<Subject> = self
             .shared
             .pipeline

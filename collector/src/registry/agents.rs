@@ -48,6 +48,7 @@ pub enum AgentRefused {
 pub struct LiveAgent {
     revoked: AtomicBool,
     streams: Mutex<Streams>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -69,6 +70,12 @@ impl LiveAgent {
     /// Whether the identity was taken back since the connection began: one atomic load for each message.
     pub fn is_revoked(&self) -> bool {
         self.revoked.load(Ordering::Acquire)
+    }
+
+    /// Waits until no other stream of this identity is being opened: clones of one image begin at the same moment, and
+    /// would each decide again on what the others have just changed.
+    pub async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
     }
 
     /// Takes a place for a stream of a subject, which may have `limit` of them; `closer` is cancelled when the identity is revoked.

@@ -116,7 +116,7 @@ impl Pipeline {
                 actor: "clock",
                 now,
                 software: (Vec::new(), Vec::new()),
-                surroundings,
+                surroundings: Some(surroundings),
             });
             if refolded.writes.is_empty() {
                 self.due.set(id, refolded.next_change);

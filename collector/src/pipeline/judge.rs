@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use muster_common::{
     device::{Device, Field},
-    flag::Flag,
+    flag::{Flag, FlagCode},
     id::DeviceId,
     source::{Source, SubjectKey},
     time::Timestamp,
@@ -146,9 +146,12 @@ impl Pipeline {
         &self,
         device: &Device,
         subjects: &[Subject],
-        surroundings: &Surroundings,
+        surroundings: Option<&Surroundings>,
         now: Timestamp,
     ) -> (Vec<Flag>, Option<Timestamp>) {
+        let known = surroundings.is_some();
+        let nothing = Surroundings::default();
+        let surroundings = surroundings.unwrap_or(&nothing);
         let seen = self.presence.of(device.id);
         let is_agent = |subject: &&Subject| matches!(subject.source, Source::Agent(_));
         let reported = subjects.iter().filter(is_agent).map(|subject| subject.last).max();
@@ -175,6 +178,27 @@ impl Pipeline {
             now,
         };
         let charter = self.charter.load();
-        (flags::evaluate(&view, &charter, &device.flags), flags::next_change(&view, &charter))
+        let mut flags = flags::evaluate(&view, &charter, &device.flags);
+        if !known {
+            flags.retain(|flag| !is_of_surroundings(flag.code));
+            flags.extend(device.flags.iter().filter(|flag| is_of_surroundings(flag.code)).cloned());
+            flags.sort_by_key(|flag| flag.code);
+        }
+        (flags, flags::next_change(&view, &charter))
+    }
+}
+
+/// Whether a finding rests on what lies around a device: who else claims its identifiers, and which reviews name it.
+fn is_of_surroundings(code: FlagCode) -> bool {
+    match code {
+        FlagCode::Conflict | FlagCode::DuplicateIdentifier | FlagCode::ClonedIdentity => true,
+        FlagCode::Unknown
+        | FlagCode::NeverSeen
+        | FlagCode::Stale
+        | FlagCode::Missing
+        | FlagCode::RetiredActive
+        | FlagCode::HardwareChanged
+        | FlagCode::Unassigned
+        | FlagCode::Incomplete => false,
     }
 }

@@ -28,7 +28,8 @@ pub(super) struct Refold<'a> {
     pub(super) now: Timestamp,
     /// Titles that came and went.
     pub(super) software: (Vec<CatalogueId>, Vec<CatalogueId>),
-    pub(super) surroundings: Surroundings,
+    /// None where nothing that they depend on has changed: the findings about them stand.
+    pub(super) surroundings: Option<Surroundings>,
 }
 
 /// A device as it is now, with the writes that keep it.
@@ -77,7 +78,7 @@ impl Pipeline {
         {
             device.version += 1;
         }
-        let (flags, next_change) = self.judge(&device, subjects, &surroundings, now);
+        let (flags, next_change) = self.judge(&device, subjects, surroundings.as_ref(), now);
         device.flags = flags;
         let flag_changes = flag_changes(before, &device);
         if let Some(before) = before

@@ -123,6 +123,7 @@ impl Pipeline {
                 observation,
                 &subject,
                 decided.as_ref(),
+                identity_changed || returned,
                 &rows.crowded,
                 &mut work,
                 &mut expected,
@@ -240,6 +241,7 @@ impl Pipeline {
         observation: &Observation,
         subject: &Subject,
         decided: Option<&Attached>,
+        identity_changed: bool,
         crowded: &BTreeSet<DeviceId>,
         work: &mut SectionWork,
         expected: &mut Vec<(Key, Revision)>,
@@ -279,7 +281,13 @@ impl Pipeline {
         if decided.is_some() {
             self.prune(&mut subjects, expected, writes).await?;
         }
-        let surroundings = self.surroundings(subject.device, &subjects, writes).await?;
+        // A report of software alone changes nothing around the device, and that is nearly every report.
+        let surroundings =
+            if identity_changed || decided.is_some() || !crowded.is_empty() || !altered.is_empty() {
+                Some(self.surroundings(subject.device, &subjects, writes).await?)
+            } else {
+                None
+            };
         expected.push(read.expectation());
         let own = self.refold(Refold {
             id: subject.device,
@@ -301,7 +309,7 @@ impl Pipeline {
             // Where the subject was until now.
             subjects.retain(|other| other.key != subject.key);
             replace(&mut subjects, changed);
-            let surroundings = self.surroundings(id, &subjects, writes).await?;
+            let surroundings = Some(self.surroundings(id, &subjects, writes).await?);
             let other = self.refold(Refold {
                 id,
                 before: Some(device),

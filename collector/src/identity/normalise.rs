@@ -45,23 +45,6 @@ pub fn imported_serial(text: &str, maker: Option<&str>) -> Result<Option<String>
     Ok(Some(plain.to_owned()))
 }
 
-/// What is left of a serial number when the characters that people mistake for each other are made equal.
-///
-/// Two numbers that meet here and nowhere else are something for a person to look at, never a match.
-pub fn lookalike(serial: &str) -> String {
-    let alike: String = serial
-        .chars()
-        .filter(|c| c.is_alphanumeric())
-        .map(|c| match c.to_ascii_uppercase() {
-            'O' => '0',
-            'I' => '1',
-            'B' => '8',
-            other => other,
-        })
-        .collect();
-    alike.trim_start_matches('0').to_owned()
-}
-
 /// A UUID in its compared form: of its two byte orders, the one that sorts first, so that a machine whose firmware or
 /// hypervisor flips the first three groups stays the same machine. None when it is a placeholder or no UUID.
 pub fn uuid(text: &str) -> Option<String> {
@@ -213,12 +196,5 @@ mod tests {
         let long = "A1".repeat(400);
         assert!(serial(&long).unwrap().len() <= MAX_IDENTIFIER_BYTES);
         assert_ne!(serial(&long), serial(&long[1..]));
-    }
-
-    #[test]
-    fn mistaken_letters_meet() {
-        assert_eq!(lookalike("PFO1B"), lookalike("PF0I8"));
-        assert_eq!(lookalike("00471"), lookalike("471"));
-        assert_ne!(lookalike("PF01"), lookalike("PF02"));
     }
 }

@@ -84,6 +84,7 @@ pub(super) fn package(seed: u64, distribution: Distribution, title: u32, level: 
         architecture: (*weighted(&ARCHITECTURES, chance(8))).to_owned(),
         vendor: Some(vendor),
         size_bytes: Some((chance(9) % 8_000 + 12) * 1024),
+        display_name: None,
         name,
         version,
     }

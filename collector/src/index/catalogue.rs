@@ -78,6 +78,7 @@ impl Catalogue {
             (schema::PACKAGE_VENDOR, package.vendor.as_deref()),
             (schema::PACKAGE_SOURCE_NAME, package.source_name.as_deref()),
             (schema::PACKAGE_SOURCE_VERSION, package.source_version.as_deref()),
+            (schema::PACKAGE_DISPLAY_NAME, package.display_name.as_deref()),
         ];
         for (column, value) in values {
             self.columns[column].set_texts(number, value);

@@ -66,7 +66,7 @@ pub(super) const SEARCHED: [Field; 13] = [
 ];
 
 /// The columns of a package in the catalogue.
-pub(super) const PACKAGE: [(&str, FieldKind); 8] = [
+pub(super) const PACKAGE: [(&str, FieldKind); 9] = [
     ("name", FieldKind::Text),
     ("version", FieldKind::Version),
     ("architecture", FieldKind::Text),
@@ -75,6 +75,7 @@ pub(super) const PACKAGE: [(&str, FieldKind); 8] = [
     ("vendor", FieldKind::Text),
     ("source_name", FieldKind::Text),
     ("source_version", FieldKind::Version),
+    ("display_name", FieldKind::Text),
 ];
 /// Places in [`PACKAGE`].
 pub(super) const PACKAGE_NAME: usize = 0;
@@ -85,6 +86,7 @@ pub(super) const PACKAGE_NAMESPACE: usize = 4;
 pub(super) const PACKAGE_VENDOR: usize = 5;
 pub(super) const PACKAGE_SOURCE_NAME: usize = 6;
 pub(super) const PACKAGE_SOURCE_VERSION: usize = 7;
+pub(super) const PACKAGE_DISPLAY_NAME: usize = 8;
 
 /// The empty columns of the table of devices.
 pub(super) fn device_columns() -> Vec<Column> {

@@ -252,6 +252,7 @@ fn row(catalogue: &Catalogue, by: SoftwareBy, entry: &Entry) -> SoftwareRow {
                 vendor: optional(schema::PACKAGE_VENDOR),
                 source_name: optional(schema::PACKAGE_SOURCE_NAME),
                 source_version: optional(schema::PACKAGE_SOURCE_VERSION),
+                display_name: optional(schema::PACKAGE_DISPLAY_NAME),
                 ..title
             },
             id: Some(CatalogueId::from_number(number)),

@@ -23,6 +23,8 @@ pub struct Package {
     pub source_version: Option<String>,
     /// Installed size in bytes as the package declares it.
     pub size_bytes: Option<u64>,
+    /// Its name for people, where `name` is an identifier that tells them nothing.
+    pub display_name: Option<String>,
 }
 
 /// Whether a package is whole.
@@ -44,6 +46,8 @@ pub struct Installation {
     pub state: InstallState,
     /// Kept from being upgraded.
     pub held: bool,
+    /// Installed but switched off, as browsers do with extensions.
+    pub disabled: bool,
     /// Where it is installed, when that tells something; empty otherwise.
     pub path: String,
     /// The account that it is installed for; empty for the whole system.

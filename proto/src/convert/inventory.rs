@@ -215,7 +215,7 @@ convert!(MemoryModule { handle handle, text locator, opt bank, opt manufacturer,
 convert!(Disk { text name, opt model, opt vendor, opt serial, opt wwn, opt firmware, opt transport, same size_bytes,
     same rotational, same removable, });
 convert!(Package { text purl_type, text namespace, text name, text version, text architecture, opt vendor,
-    opt source_name, opt source_version, same size_bytes, });
+    opt source_name, opt source_version, opt display_name, same size_bytes, });
 
 impl From<&Chassis> for v1::Chassis {
     fn from(value: &Chassis) -> Self {
@@ -367,7 +367,7 @@ impl TryFrom<v1::OperatingSystem> for OperatingSystem {
 
 impl From<&Installation> for v1::Installation {
     fn from(value: &Installation) -> Self {
-        let Installation { state, held, path, user, installed } = value;
+        let Installation { state, held, disabled, path, user, installed } = value;
         let state = match state {
             InstallState::Installed => v1::InstallState::Installed,
             InstallState::Incomplete => v1::InstallState::Incomplete,
@@ -376,6 +376,7 @@ impl From<&Installation> for v1::Installation {
         Self {
             state: state.into(),
             held: *held,
+            disabled: *disabled,
             path: path.clone(),
             user: user.clone(),
             install_time: installed.map(to_timestamp_endpoint),
@@ -387,7 +388,7 @@ impl TryFrom<v1::Installation> for Installation {
     type Error = Invalid;
 
     fn try_from(value: v1::Installation) -> Result<Self, Invalid> {
-        let v1::Installation { state, held, path, user, install_time } = value;
+        let v1::Installation { state, held, disabled, path, user, install_time } = value;
         let state = match v1::InstallState::try_from(state) {
             Ok(v1::InstallState::Incomplete) => InstallState::Incomplete,
             Ok(v1::InstallState::ConfigFiles) => InstallState::ConfigFiles,
@@ -398,6 +399,7 @@ impl TryFrom<v1::Installation> for Installation {
         Ok(Self {
             state,
             held,
+            disabled,
             path: text("path", path)?,
             user: text("user", user)?,
             installed: install_time.as_ref().map(endpoint_time),

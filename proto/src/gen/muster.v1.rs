@@ -1580,6 +1580,9 @@ pub struct Package {
     pub source_version: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(uint64, optional, tag = "9")]
     pub size_bytes: ::core::option::Option<u64>,
+    /// Its name for people, where `name` is an identifier that tells them nothing.
+    #[prost(string, optional, tag = "10")]
+    pub display_name: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Package {
     const NAME: &'static str = "Package";
@@ -1604,6 +1607,9 @@ pub struct Installation {
     pub user: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "5")]
     pub install_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Installed but switched off, as browsers do with extensions.
+    #[prost(bool, tag = "6")]
+    pub disabled: bool,
 }
 impl ::prost::Name for Installation {
     const NAME: &'static str = "Installation";

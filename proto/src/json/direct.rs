@@ -205,13 +205,18 @@ mod tests {
                 boot_time: Some(EndpointTime::from_millis(1_764_000_000_250)),
                 ..domain::OperatingSystem::default()
             }),
-            domain::ItemKind::Package(domain::Package { source_name: text(), ..domain::Package::default() }),
+            domain::ItemKind::Package(domain::Package {
+                source_name: text(),
+                display_name: text(),
+                ..domain::Package::default()
+            }),
             domain::ItemKind::Firmware(domain::Firmware::default()),
         ];
         let mut items: Vec<_> = kinds.into_iter().map(domain::Item::new).collect();
         items[5].installation = Some(domain::Installation {
             state: domain::InstallState::ConfigFiles,
             held: true,
+            disabled: true,
             ..domain::Installation::default()
         });
         items

@@ -130,6 +130,7 @@ fn item(entry: &Entry<'_>, namespace: &str) -> Option<Item> {
         source_name: source_name.filter(|source| *source != name),
         source_version,
         size_bytes: installed_kibibytes.and_then(|kibibytes| kibibytes.checked_mul(1024)),
+        display_name: None,
         name,
     };
     let installation = Installation { state: install?, held, ..Installation::default() };
@@ -205,6 +206,7 @@ mod tests {
             source_name: Some("openssl".to_owned()),
             source_version: Some("3.0.16-1~deb12u1".to_owned()),
             size_bytes: Some(6022 * 1024),
+            display_name: None,
         };
         assert_eq!(items.len(), 1);
         assert_eq!(items[0].kind, ItemKind::Package(expected));

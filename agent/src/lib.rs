@@ -6,6 +6,8 @@ pub mod host;
 
 pub mod sources;
 
+pub mod permissions;
+
 pub mod collect;
 
 pub mod report;
@@ -14,6 +16,8 @@ pub mod state_file;
 
 pub mod baseline;
 pub mod spool;
+
+pub mod asked;
 
 pub mod credentials;
 pub mod transport;

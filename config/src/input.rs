@@ -107,6 +107,15 @@ impl Input {
         self.take(key, None, text_as::<T>)
     }
 
+    /// The same with bounds.
+    pub fn optional_bounded<T>(&mut self, key: &str, bounds: RangeInclusive<T>) -> Option<T>
+    where
+        T: FromStr + Display + PartialOrd,
+        T::Err: Display,
+    {
+        self.take(key, None, |value| within(text_as::<T>(value)?, &bounds))
+    }
+
     /// A setting written as a string that has no default; none is also returned when it is missing or wrong, and then
     /// [`Self::finish`] fails. `example` is shown to whoever left it out.
     pub fn required<T>(&mut self, key: &str, example: &str) -> Option<T>
@@ -127,12 +136,14 @@ impl Input {
 
     /// A whole number within bounds.
     pub fn number(&mut self, key: &str, default: u64, bounds: RangeInclusive<u64>) -> u64 {
-        let convert = |value: &Value| match value {
-            Value::Integer(number) => within(*number, &(signed(*bounds.start())..=signed(*bounds.end()))),
-            other => Err(format!("expected a whole number, found {}", other.kind())),
-        };
-        let found = self.take(key, Some(default.to_string()), convert);
+        let found = self.take(key, Some(default.to_string()), |value| whole_number(value, &bounds));
         found.and_then(|number| u64::try_from(number).ok()).unwrap_or(default)
+    }
+
+    /// A whole number within bounds that may be left out.
+    pub fn optional_number(&mut self, key: &str, bounds: RangeInclusive<u64>) -> Option<u64> {
+        let found = self.take(key, None, |value| whole_number(value, &bounds));
+        found.and_then(|number| u64::try_from(number).ok())
     }
 
     /// `true` or `false`.
@@ -289,6 +300,13 @@ where
     match value {
         Value::Text(text) => text.parse().map_err(|error: T::Err| error.to_string()),
         other => Err(format!("expected a string, found {}", other.kind())),
+    }
+}
+
+fn whole_number(value: &Value, bounds: &RangeInclusive<u64>) -> Result<i64, String> {
+    match value {
+        Value::Integer(number) => within(*number, &(signed(*bounds.start())..=signed(*bounds.end()))),
+        other => Err(format!("expected a whole number, found {}", other.kind())),
     }
 }
 

@@ -26,6 +26,8 @@ pub const TEXT_BYTES: usize = 1024;
 pub const ADAPTER_ADDRESSES: usize = 64;
 /// Items of evidence at enrolment and in Hello.
 pub const EVIDENCE_ITEMS: usize = 512;
+/// Networks on which neighbours may be listed.
+pub const NEIGHBOUR_NETWORKS: usize = muster_common::governance::NEIGHBOUR_NETWORKS;
 /// A certificate request.
 pub const CSR_BYTES: usize = 16 * 1024;
 /// A digest of a key: BLAKE3, shortened.

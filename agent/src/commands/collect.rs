@@ -11,6 +11,7 @@ use crate::{
     collect,
     commands::summary,
     host::{Host, LiveHost, RecordedHost},
+    permissions::{Permissions, permitted},
     sources::SOURCES,
 };
 
@@ -20,6 +21,10 @@ pub(crate) struct Arguments {
     /// Read this folder as the root of a machine's file system, and nothing outside it
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
+    /// Also read what tells of people: usage, logins, what is installed for one user alone, neighbours. Nothing leaves
+    /// this machine; whether the service may tell any of it is another matter: see status --leaves
+    #[arg(long)]
+    personal: bool,
     /// How to print: text for people, json as muster.v1.Inventory in canonical proto3 JSON
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -44,7 +49,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
             (Box::new(host), Some(EndpointTime::from_millis(SystemClock.now().as_millis())))
         }
     };
-    let inventory = collect::collect(host.as_ref(), SOURCES, now);
+    let permissions = if arguments.personal { Permissions::everything() } else { Permissions::default() };
+    let inventory = collect::collect(host.as_ref(), &permitted(SOURCES, &permissions), now);
     match arguments.output {
         Output::Text => out.write_all(summary::summary(&inventory).as_bytes())?,
         Output::Json => writeln!(out, "{}", json::to_string_pretty(&v1::Inventory::from(&inventory)))?,

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use muster_common::governance::Privacy;
 use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use muster_proto::client::address::Address;
 
@@ -35,6 +36,8 @@ pub struct Settings {
     pub spool_limit_bytes: u64,
     /// Names of sources that are never run, as `muster-agent sources` lists them.
     pub disabled_sources: Vec<String>,
+    /// What may be told of people at most, whatever a collector asks for.
+    pub privacy: Privacy,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -103,6 +106,12 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
     let spool_bounds = Size::from_mebibytes(1)..=Size::from_mebibytes(1024);
     let spool_limit = input.bounded("spool.limit", Size::from_mebibytes(16), spool_bounds);
     let disabled = input.list::<SourceName>("sources.disabled", Vec::new(), MAX_DISABLED_SOURCES);
+    let privacy = Privacy {
+        usage: input.flag("privacy.usage", false),
+        logins: input.flag("privacy.logins", false),
+        per_user: input.flag("privacy.per_user", false),
+        neighbours: input.flag("privacy.neighbours", false),
+    };
     let listing = input.finish()?;
 
     let session = session.expect("a required key that is missing is a problem, and there was none");
@@ -117,6 +126,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         },
         spool_limit_bytes: spool_limit.bytes(),
         disabled_sources: disabled.into_iter().map(|name| name.0.to_owned()).collect(),
+        privacy,
         log,
     };
     Ok((settings, listing))
@@ -149,6 +159,7 @@ mod tests {
         let (settings, _) = parse("collector.session = \"[::1]:9000\"\n").unwrap();
         assert_eq!(settings.collector.enroll.to_string(), "[::1]:7444");
         assert_eq!(settings.schedule.interval, Duration::from_secs(3600));
+        assert_eq!(settings.privacy, Privacy::NONE, "nothing personal unless somebody writes it");
     }
 
     #[test]

@@ -15,6 +15,7 @@ use muster_proto::{convert, limits, v1};
 use prost::Message;
 
 use super::evidence;
+use crate::permissions::Permissions;
 
 /// The encoded items of one section, together, in bytes; what is beyond is left out and the section is partial.
 pub const SECTION_BYTES: usize = 16 * 1024 * 1024;
@@ -28,6 +29,10 @@ pub struct EncodedInventory {
     pub sections: BTreeMap<SectionName, EncodedSection>,
     /// What tells which device this is; see [`super::evidence()`].
     pub evidence: Vec<v1::Item>,
+    /// What of people was allowed to be read for it.
+    pub permissions: Permissions,
+    /// Sections that were not read because nothing of them is allowed: what was told of them before is taken back.
+    pub withheld: Vec<SectionName>,
 }
 
 /// A section whose items are encoded.
@@ -65,7 +70,15 @@ impl EncodedInventory {
             observed: inventory.collected,
             sections: sections.map(|section| (section.name.clone(), EncodedSection::new(section))).collect(),
             evidence: evidence(inventory),
+            permissions: Permissions::default(),
+            withheld: Vec::new(),
         }
+    }
+
+    /// The same inventory, read under these permissions, which left these sections out.
+    #[must_use]
+    pub fn read_under(self, permissions: Permissions, withheld: Vec<SectionName>) -> Self {
+        Self { permissions, withheld, ..self }
     }
 }
 

@@ -27,6 +27,19 @@ use crate::host::Host;
 
 pub use part::{ITEMS_LIMIT, Problems, SectionPart};
 
+/// What a source may tell of people; each kind is off unless charter and local ceiling both allow it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Personal {
+    /// When applications last ran.
+    Usage,
+    /// Who last logged in, and when.
+    Logins,
+    /// What is installed for one user alone.
+    PerUser,
+    /// Other machines on the same network.
+    Neighbours,
+}
+
 /// Reads one part of an inventory.
 pub trait Source: fmt::Debug + Sync {
     /// Its name, unique, such as `dpkg`.
@@ -37,6 +50,11 @@ pub trait Source: fmt::Debug + Sync {
 
     /// What it reads, for people.
     fn reads(&self) -> &'static [&'static str];
+
+    /// What it tells of people; such a source runs only where that is allowed.
+    fn personal(&self) -> Option<Personal> {
+        None
+    }
 
     /// Reads. What cannot be read is a problem beside what can.
     fn collect(&self, host: &dyn Host) -> SectionPart;

@@ -6,7 +6,11 @@
 
 use std::collections::BTreeMap;
 
-use muster_common::{delta::SectionDigest, inventory::SectionName, time::EndpointTime};
+use muster_common::{
+    delta::SectionDigest,
+    inventory::{Section, SectionName, SectionStatus},
+    time::EndpointTime,
+};
 use muster_proto::{convert, v1};
 use prost::Message;
 
@@ -85,7 +89,19 @@ impl Ledger {
 
     /// Takes a new inventory; says whether what is pending changed.
     pub fn collected(&mut self, inventory: EncodedInventory) -> bool {
-        let EncodedInventory { observed, sections, evidence: _ } = inventory;
+        let EncodedInventory { observed, mut sections, evidence: _, permissions: _, withheld } = inventory;
+        for name in withheld {
+            // Complete and empty, so that the collector lets go of what it was told.
+            if self.was_told(&name) {
+                let empty = Section {
+                    name: name.clone(),
+                    status: SectionStatus::Complete,
+                    items: Vec::new(),
+                    errors: Vec::new(),
+                };
+                sections.entry(name).or_insert_with(|| EncodedSection::new(&empty));
+            }
+        }
         let before = self.entries.len();
         self.entries.retain(|name, _| sections.contains_key(name));
         let mut changed = self.entries.len() != before;
@@ -112,6 +128,12 @@ impl Ledger {
         }
         self.baseline.make_room_for(self.entries.keys());
         changed
+    }
+
+    /// Whether the collector has items of a section, or may have them by a report that is on its way.
+    fn was_told(&self, name: &SectionName) -> bool {
+        let held = self.baseline.held(name);
+        self.entries.contains_key(name) || held.manifest.is_some_and(|manifest| !manifest.is_empty())
     }
 
     /// What a new session begins with: what was let go may be tried once more, since the collector may be a new one.
@@ -261,9 +283,10 @@ impl Entry {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::inventory::{Inventory, Item, ItemKind, Package, Section, SectionStatus};
+    use muster_common::inventory::{Inventory, Item, ItemKind, Package};
 
     use super::*;
+    use crate::permissions::Permissions;
 
     /// An inventory of two sections whose contents are named by numbers.
     fn inventory(at_ms: i64, hardware: u64, software: u64) -> EncodedInventory {
@@ -288,6 +311,37 @@ mod tests {
         let mut ledger = Ledger::default();
         assert!(ledger.collected(inventory(1, 1, 1)));
         ledger
+    }
+
+    #[test]
+    fn a_section_that_is_withheld_is_taken_back_if_it_was_told() {
+        let withheld = |at_ms| {
+            let mut inventory = inventory(at_ms, 1, 1);
+            let software = SectionName::new("software.dpkg").unwrap();
+            inventory.sections.remove(&software);
+            inventory.read_under(Permissions::default(), vec![software])
+        };
+        // Told and acknowledged.
+        let mut ledger = ledger();
+        let planned = ledger.plan(|_| false).unwrap();
+        ledger.acknowledge(&planned.sections);
+        assert!(ledger.collected(withheld(2)));
+        let taken_back = ledger.plan(|_| false).unwrap();
+        let [(name, step)] = &taken_back.sections[..] else { panic!("{taken_back:?}") };
+        assert_eq!((name.as_str(), step.report.removed_keys.len()), ("software.dpkg", 1));
+        ledger.acknowledge(&taken_back.sections);
+        assert!(!ledger.collected(withheld(3)) && ledger.plan(|_| false).is_none(), "once is enough");
+        // Never told: there is nothing to take back.
+        let mut ledger = Ledger::default();
+        assert!(ledger.collected(withheld(1)));
+        assert_eq!(next(&ledger), ["hardware*"]);
+        // Told, and the acknowledgement comes after it was withheld.
+        let mut ledger = Ledger::default();
+        ledger.collected(inventory(1, 1, 1));
+        let planned = ledger.plan(|_| false).unwrap();
+        ledger.collected(withheld(2));
+        ledger.acknowledge(&planned.sections);
+        assert_eq!(next(&ledger), ["software.dpkg"]);
     }
 
     /// The names in the next report, with `*` after those in full.

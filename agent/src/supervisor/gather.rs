@@ -6,7 +6,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use muster_common::{
-    inventory::{Inventory, Section, SectionStatus},
+    inventory::{Inventory, Section, SectionName, SectionStatus},
     time::{Clock, EndpointTime},
 };
 use tokio::{
@@ -17,7 +17,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     collect::collect,
+    config::Schedule,
     host::{Host, HostError, LiveHost},
+    permissions::{Permissions, permitted},
     report::EncodedInventory,
     sources::{SOURCES, Source},
     status::{self, Board, Kind, SOURCE_ERRORS},
@@ -48,13 +50,18 @@ pub struct ReadError(#[from] HostError);
 impl Machine {
     /// With all sources but those that are disabled by name.
     pub fn new(disabled: &[String], clock: Arc<dyn Clock>) -> Self {
-        let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
-        Self { sources: SOURCES.iter().filter(on).copied().collect(), clock }
+        Self::with(SOURCES, disabled, clock)
     }
 
-    /// Reads it, off the async thread.
+    /// The same with sources of the caller's.
+    pub fn with(sources: &[&'static dyn Source], disabled: &[String], clock: Arc<dyn Clock>) -> Self {
+        let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
+        Self { sources: sources.iter().filter(on).copied().collect(), clock }
+    }
+
+    /// Reads it, off the async thread, and nothing of people.
     pub async fn read(&self) -> Result<(Inventory, Box<EncodedInventory>), ReadError> {
-        self.reading().await
+        self.reading(Permissions::default()).await
     }
 
     /// Random for each boot; empty where the system has none.
@@ -70,16 +77,36 @@ impl Machine {
 
     fn reading(
         &self,
+        permissions: Permissions,
     ) -> impl Future<Output = Result<(Inventory, Box<EncodedInventory>), ReadError>> + Send + 'static {
         let Self { sources, clock } = self.clone();
         off_thread(move || {
             let host = LiveHost::open()?;
             let now = EndpointTime::from_millis(clock.now().as_millis());
-            let inventory = collect(&host, &sources, Some(now));
-            let encoded = Box::new(EncodedInventory::new(&inventory));
+            let allowed = permitted(&sources, &permissions);
+            let inventory = collect(&host, &allowed, Some(now));
+            let withheld = withheld(&sources, &allowed);
+            let encoded = Box::new(EncodedInventory::new(&inventory).read_under(permissions, withheld));
             Ok((inventory, encoded))
         })
     }
+}
+
+/// The sections of which nothing may be read: every source that feeds them tells of people.
+fn withheld(sources: &[&'static dyn Source], allowed: &[&'static dyn Source]) -> Vec<SectionName> {
+    let read: Vec<SectionName> = allowed.iter().map(|source| source.section()).collect();
+    let mut withheld: Vec<SectionName> = sources.iter().map(|source| source.section()).collect();
+    withheld.retain(|section| !read.contains(section));
+    withheld.sort();
+    withheld.dedup();
+    withheld
+}
+
+/// When to read the machine, and what of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Plan {
+    pub(super) schedule: Schedule,
+    pub(super) permissions: Permissions,
 }
 
 /// Collects for ever.
@@ -87,8 +114,7 @@ impl Machine {
 pub(super) struct Gatherer {
     pub(super) machine: Machine,
     pub(super) board: Arc<Board>,
-    pub(super) jitter_percent: u8,
-    pub(super) interval: watch::Receiver<Duration>,
+    pub(super) plan: watch::Receiver<Plan>,
     pub(super) collect_now: Arc<Notify>,
 }
 
@@ -102,13 +128,15 @@ impl Gatherer {
         let work = async {
             loop {
                 let started = Instant::now();
-                let (wait, inventory) = self.once(started).await;
+                let plan = self.plan.borrow_and_update().clone();
+                let permissions = plan.permissions.clone();
+                let (wait, inventory) = self.once(started, plan).await;
                 if let Some(inventory) = inventory
                     && inventories.send(inventory).await.is_err()
                 {
                     return;
                 }
-                self.pause(started, wait).await;
+                self.pause(started, wait, &permissions).await;
             }
         };
         tokio::select! {
@@ -118,8 +146,8 @@ impl Gatherer {
     }
 
     /// One collection, and how long after its start the next one is due.
-    async fn once(&self, started: Instant) -> (Duration, Option<Box<EncodedInventory>>) {
-        let reading = self.machine.reading();
+    async fn once(&self, started: Instant, plan: Plan) -> (Duration, Option<Box<EncodedInventory>>) {
+        let reading = self.machine.reading(plan.permissions);
         tokio::pin!(reading);
         let result = match tokio::time::timeout(COLLECTED_WITHIN, &mut reading).await {
             Ok(result) => result,
@@ -133,8 +161,7 @@ impl Gatherer {
         };
         match result {
             Ok((inventory, encoded)) => {
-                let interval = *self.interval.borrow();
-                let wait = Chance::draw().around(interval, self.jitter_percent);
+                let wait = jittered(&plan.schedule);
                 self.tell(&inventory, started.elapsed(), wait);
                 (wait, Some(encoded))
             }
@@ -147,14 +174,17 @@ impl Gatherer {
         }
     }
 
-    /// Waits for the next collection: its time, a new interval, or the collector's wish.
-    async fn pause(&mut self, started: Instant, mut wait: Duration) {
+    /// Waits for the next collection: its time, a new plan, or the collector's wish. What was read under permissions
+    /// that are others now is read again soon, though not by the whole fleet at once.
+    async fn pause(&mut self, started: Instant, mut wait: Duration, read_under: &Permissions) {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(started + wait) => return,
                 () = self.collect_now.notified() => wait = GAP,
-                Ok(()) = self.interval.changed() => {
-                    wait = Chance::draw().around(*self.interval.borrow_and_update(), self.jitter_percent);
+                Ok(()) = self.plan.changed() => {
+                    let plan = self.plan.borrow_and_update();
+                    let unchanged = plan.permissions == *read_under;
+                    wait = if unchanged { jittered(&plan.schedule) } else { GAP + Chance::draw().of(GAP) };
                 }
             }
         }
@@ -180,6 +210,10 @@ impl Gatherer {
                 inventory.sections.iter().flat_map(source_errors).take(SOURCE_ERRORS).collect();
         });
     }
+}
+
+fn jittered(schedule: &Schedule) -> Duration {
+    Chance::draw().around(schedule.interval, schedule.jitter_percent)
 }
 
 fn section_status(section: &Section) -> status::Section {

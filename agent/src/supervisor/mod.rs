@@ -10,7 +10,10 @@ mod wiring;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use muster_common::time::{Clock, SystemClock};
+use muster_common::{
+    governance::AgentSettings,
+    time::{Clock, SystemClock},
+};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -18,12 +21,14 @@ pub use gather::{Machine, ReadError};
 pub use lock::{StateLock, StateLockError};
 
 use crate::{
+    asked,
     config::Settings,
     credentials::{
         clock::JudgingClock,
         files::{CredentialError, CredentialFiles, Slot},
         identity::Identity,
     },
+    sources::{SOURCES, Source},
     spool::EpochError,
     status::{Board, ConnectionState, Kind},
     transport::{
@@ -35,7 +40,7 @@ use crate::{
     },
 };
 use gather::Gatherer;
-use wiring::{AgentDial, Wiring};
+use wiring::{AgentDial, Own, Wiring};
 
 /// From the stop to the end of the last session; the session itself waits five seconds for its last report.
 const GRACE: Duration = Duration::from_secs(10);
@@ -92,6 +97,15 @@ pub fn run(settings: Settings) -> Result<(), SupervisorError> {
 
 /// The service itself, until `stop`.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), SupervisorError> {
+    serve_sources(settings, SOURCES, stop).await
+}
+
+/// The same with sources of the caller's.
+pub async fn serve_sources(
+    settings: Settings,
+    sources: &'static [&'static dyn Source],
+    stop: CancellationToken,
+) -> Result<(), SupervisorError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let files = {
         let folder = settings.state_dir.clone();
@@ -107,7 +121,8 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Su
         async move { board.keep_written(last_written).await }
     });
 
-    let result = enrolled_and_connected(settings, &files, &board, clock, &stop).await;
+    let machine = Machine::with(sources, &settings.disabled_sources, clock.clone());
+    let result = enrolled_and_connected(settings, machine, &files, &board, clock, &stop).await;
 
     if let Err(error) = &result {
         board.problem(&chain(error));
@@ -126,13 +141,13 @@ pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), Su
 
 async fn enrolled_and_connected(
     settings: Settings,
+    machine: Machine,
     files: &CredentialFiles,
     board: &Arc<Board>,
     clock: Arc<dyn Clock>,
     stop: &CancellationToken,
 ) -> Result<(), SupervisorError> {
     let judging = Arc::new(JudgingClock::new(clock.clone()));
-    let machine = Machine::new(&settings.disabled_sources, clock.clone());
     let present = {
         let files = files.clone();
         off_thread(move || files.load(Slot::Current)).await?
@@ -157,28 +172,22 @@ async fn enrolled_and_connected(
         board.event(Kind::Problem, &format!("{}; its content is reported anew", chain(&error)));
     }
 
-    let boot_id = machine.boot_id().await;
-    let wiring = Arc::new(Wiring::new(
-        identity,
-        files.clone(),
-        board.clone(),
-        clock,
-        judging,
-        boot_id,
-        settings.schedule.interval,
-    ));
-    let gatherer = Gatherer {
-        machine,
-        board: board.clone(),
-        jitter_percent: settings.schedule.jitter_percent,
-        interval: wiring.interval(),
-        collect_now: wiring.collect_now(),
+    let asked = last_asked(&settings, board).await;
+    let own = Own {
+        state_dir: settings.state_dir.clone(),
+        schedule: settings.schedule.clone(),
+        ceiling: settings.privacy,
     };
+    let boot_id = machine.boot_id().await;
+    let wiring =
+        Arc::new(Wiring::new(identity, files.clone(), board.clone(), clock, judging, boot_id, own, &asked));
+    let gatherer =
+        Gatherer { machine, board: board.clone(), plan: wiring.plan(), collect_now: wiring.collect_now() };
     let (sender, inventories) = mpsc::channel(1);
     let gathering = tokio::spawn(gatherer.keep_collecting(sender, stop.clone()));
     let mut inputs = Inputs { inventories, stop: stop.clone() };
     let mut dial = AgentDial::new(wiring.clone(), settings.collector.session.clone());
-    let mut state = SessionState::new(ledger, sequence);
+    let mut state = SessionState::new(ledger, sequence).under(settings.privacy, asked);
     let connected = keep_connected(&mut dial, &mut state, &disk, &*wiring, &mut inputs, Chance::draw);
     tokio::select! {
         () = connected => {}
@@ -192,6 +201,20 @@ async fn enrolled_and_connected(
         tracing::error!("collecting ended by a fault in the agent, please report it");
     }
     Ok(())
+}
+
+/// What the charter asked for last; what can't be read grants nothing, and the next session tells anew.
+async fn last_asked(settings: &Settings, board: &Board) -> AgentSettings {
+    let folder = settings.state_dir.clone();
+    off_thread(move || asked::load(&folder)).await.unwrap_or_else(|error| {
+        let message = chain(&error);
+        tracing::warn!(error = message, "what the charter asked for is forgotten; nothing is granted");
+        board.event(
+            Kind::Problem,
+            &format!("{message}; nothing is granted until the collector says so again"),
+        );
+        AgentSettings::default()
+    })
 }
 
 fn begin(board: &Board, settings: &Settings) {

@@ -2,24 +2,32 @@
 
 use std::{
     error::Error,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use muster_common::time::{Clock, EndpointTime};
+use muster_common::{
+    governance::{AgentSettings, Privacy},
+    time::{Clock, EndpointTime},
+};
 use muster_proto::{
     client::{address::Address, channel::Timing},
     v1,
 };
 use tokio::sync::{Notify, watch};
 
+use super::gather::Plan;
 use crate::{
+    asked,
+    config::Schedule,
     credentials::{
         clock::JudgingClock,
         files::{CredentialFiles, Slot},
         identity::{Identity, IdentityError, TrustBundle},
         renewal::{self, Standing},
     },
+    permissions::Permissions,
     spool::Refusal,
     status::{Acknowledged, Board, ConnectionState, Kind, Pending},
     transport::{
@@ -44,7 +52,26 @@ pub(super) struct Wiring {
     judging: Arc<JudgingClock>,
     boot_id: String,
     collect_now: Arc<Notify>,
-    interval: watch::Sender<Duration>,
+    own: Own,
+    plan: watch::Sender<Plan>,
+}
+
+/// What this machine's own configuration says; a collector's wishes are weighed against it.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) state_dir: PathBuf,
+    pub(super) schedule: Schedule,
+    pub(super) ceiling: Privacy,
+}
+
+impl Own {
+    /// When to read the machine and what of it, as asked within what this machine allows.
+    fn plan(&self, asked: &AgentSettings) -> Plan {
+        Plan {
+            schedule: asked::schedule(&self.schedule, asked),
+            permissions: Permissions::new(self.ceiling, asked),
+        }
+    }
 }
 
 impl Wiring {
@@ -55,9 +82,12 @@ impl Wiring {
         own_clock: Arc<dyn Clock>,
         judging: Arc<JudgingClock>,
         boot_id: String,
-        interval: Duration,
+        own: Own,
+        asked: &AgentSettings,
     ) -> Self {
         Self {
+            plan: watch::Sender::new(own.plan(asked)),
+            own,
             identity: Mutex::new(identity),
             files,
             board,
@@ -65,12 +95,11 @@ impl Wiring {
             judging,
             boot_id,
             collect_now: Arc::default(),
-            interval: watch::Sender::new(interval),
         }
     }
 
-    pub(super) fn interval(&self) -> watch::Receiver<Duration> {
-        self.interval.subscribe()
+    pub(super) fn plan(&self) -> watch::Receiver<Plan> {
+        self.plan.subscribe()
     }
 
     pub(super) fn collect_now(&self) -> Arc<Notify> {
@@ -119,6 +148,22 @@ impl Wiring {
         }
     }
 
+    /// In force at once; on disk so that it holds offline.
+    async fn take_settings(&self, asked: AgentSettings) {
+        self.plan.send_replace(self.own.plan(&asked));
+        let words = asked::in_words(&asked);
+        tracing::info!(asked = words, "the organisation's charter asks for something else");
+        self.board.event(Kind::Directive, &format!("the organisation's charter asks for: {words}"));
+        let folder = self.own.state_dir.clone();
+        if let Err(error) = off_thread(move || asked::save(&folder, &asked)).await {
+            let message = super::chain(&error);
+            tracing::error!(error = message, "what the charter asks for can't be kept");
+            self.board.problem(&format!(
+                "what the charter asks for can't be kept and is forgotten at the next start: {message}"
+            ));
+        }
+    }
+
     /// What a person has to know about the certificate before the collector refuses it.
     fn check_certificate(&self) {
         let (lifetime, agent) = {
@@ -163,8 +208,9 @@ impl Hooks for Wiring {
             Order::SetInterval(interval) => {
                 let seconds = interval.as_secs();
                 self.board.event(Kind::Directive, &format!("the collector sets the interval to {seconds} s"));
-                self.interval.send_replace(interval);
+                self.plan.send_modify(|plan| plan.schedule.interval = interval);
             }
+            Order::TakeSettings(asked) => self.take_settings(asked).await,
             Order::TakeTrustBundle(bundle) => self.take_bundle(bundle).await,
         }
     }
@@ -220,6 +266,13 @@ impl Hooks for Wiring {
                 board.event(
                     Kind::Problem,
                     &format!("the collector wants {section} in full again and again; it waits for a change"),
+                );
+            }
+            Note::UnusableSettings { reason } => {
+                tracing::warn!(reason, "the collector's settings can't be used; nothing is granted");
+                board.event(
+                    Kind::Problem,
+                    &format!("the collector's settings can't be used ({reason}); nothing is granted"),
                 );
             }
             Note::Silent { awaited } => {

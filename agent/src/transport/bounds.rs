@@ -19,8 +19,10 @@ pub(super) const HEARTBEAT_LEAST: Duration = Duration::from_secs(5);
 /// The longest.
 pub(super) const HEARTBEAT_MOST: Duration = Duration::from_secs(3600);
 /// The shortest time between collections that a collector may ask for.
-pub(super) const INTERVAL_LEAST: Duration = Duration::from_secs(60);
+pub(crate) const INTERVAL_LEAST: Duration = Duration::from_secs(5 * 60);
 /// The longest.
-pub(super) const INTERVAL_MOST: Duration = Duration::from_secs(7 * 24 * 3600);
+pub(crate) const INTERVAL_MOST: Duration = Duration::from_secs(7 * 24 * 3600);
+/// By how many percent of it each wait may be asked to differ, at most.
+pub(crate) const JITTER_PERCENT_MOST: u8 = 50;
 /// A lineage; what is longer is not kept.
 pub(super) const LINEAGE_BYTES: usize = 64;

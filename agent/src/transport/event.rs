@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use muster_common::time::Timestamp;
+use muster_common::{governance::AgentSettings, time::Timestamp};
 use muster_proto::v1;
 
 use crate::{
@@ -55,6 +55,8 @@ pub enum Action {
     CollectNow,
     /// Read the machine this often, within the bounds that are compiled in.
     SetInterval(Duration),
+    /// What the organisation asks has changed; it is within the bounds that are compiled in.
+    TakeSettings(AgentSettings),
     /// Judge a new set of trusted roots, and take it if it follows from ours.
     TakeTrustBundle(v1::TrustBundle),
     /// Say what happened.
@@ -104,6 +106,11 @@ pub enum Note {
         section: String,
         /// Whether it will be sent; the same section is not sent for ever.
         sent: bool,
+    },
+    /// What the organisation asks can't be used, so nothing is asked and nothing is granted.
+    UnusableSettings {
+        /// What is wrong with it.
+        reason: String,
     },
     /// The collector does not answer.
     Silent {

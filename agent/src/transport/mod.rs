@@ -16,5 +16,5 @@ pub mod disk;
 
 pub mod advice;
 pub mod backoff;
-mod bounds;
+pub(crate) mod bounds;
 pub mod tls;

@@ -5,7 +5,7 @@
 
 use std::{collections::VecDeque, error::Error, future::Future, time::Duration};
 
-use muster_common::time::EndpointTime;
+use muster_common::{governance::AgentSettings, time::EndpointTime};
 use muster_proto::{convert, v1};
 use tokio::{sync::mpsc, time::Instant};
 use tokio_stream::StreamExt;
@@ -53,6 +53,8 @@ pub enum Order {
     CollectNow,
     /// Read it this often, within the bounds that are compiled in.
     SetInterval(Duration),
+    /// Go by what the organisation asks now, and keep it.
+    TakeSettings(AgentSettings),
     /// Judge these roots, and take them if they follow from ours.
     TakeTrustBundle(v1::TrustBundle),
 }
@@ -186,6 +188,7 @@ impl<H: Hooks> Session<'_, H> {
                 Action::StoreLineage(lineage) => self.hooks.store_lineage(lineage).await?,
                 Action::CollectNow => self.hooks.order(Order::CollectNow).await,
                 Action::SetInterval(interval) => self.hooks.order(Order::SetInterval(interval)).await,
+                Action::TakeSettings(asked) => self.hooks.order(Order::TakeSettings(asked)).await,
                 Action::TakeTrustBundle(bundle) => self.hooks.order(Order::TakeTrustBundle(bundle)).await,
                 Action::Note(note) => self.hooks.note(note),
                 Action::Close(reconnect) => return Ok(Some(reconnect)),

@@ -15,7 +15,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use muster_common::{inventory::SectionName, time::EndpointTime};
+use muster_common::{
+    governance::{AgentSettings, Privacy},
+    inventory::SectionName,
+    time::EndpointTime,
+};
 use muster_proto::{convert, limits, v1};
 
 use super::{
@@ -23,6 +27,8 @@ use super::{
     event::{Action, Event, Note, Reconnect},
 };
 use crate::{
+    asked::within_bounds,
+    permissions::Permissions,
     report::Step,
     spool::{Ledger, Sequence},
 };
@@ -46,6 +52,27 @@ pub struct SessionState {
     evidence: Vec<v1::Item>,
     in_flight: Vec<InFlight>,
     phase: Phase,
+    privacy: PrivacyState,
+}
+
+/// What of people may be told, and what the newest content holds.
+#[derive(Debug, Default)]
+struct PrivacyState {
+    ceiling: Privacy,
+    asked: AgentSettings,
+    /// Under which permissions the newest content was read; `None` until this process has read the machine.
+    content: Option<Permissions>,
+}
+
+impl PrivacyState {
+    fn allowed(&self) -> Permissions {
+        Permissions::new(self.ceiling, &self.asked)
+    }
+
+    /// Whether the newest content may be told.
+    fn may_tell(&self) -> bool {
+        self.content.as_ref().is_some_and(|content| content.is_within(&self.allowed()))
+    }
 }
 
 #[derive(Debug)]
@@ -66,9 +93,22 @@ enum Phase {
 }
 
 impl SessionState {
-    /// From what the state folder holds.
+    /// From what the state folder holds; nothing of people may be told.
     pub fn new(ledger: Ledger, sequence: Sequence) -> Self {
-        Self { ledger, sequence, evidence: Vec::new(), in_flight: Vec::new(), phase: Phase::Offline }
+        Self {
+            ledger,
+            sequence,
+            evidence: Vec::new(),
+            in_flight: Vec::new(),
+            phase: Phase::Offline,
+            privacy: PrivacyState::default(),
+        }
+    }
+
+    /// The same under a ceiling for what may be told of people, with what the organisation asked for last.
+    #[must_use]
+    pub fn under(self, ceiling: Privacy, asked: AgentSettings) -> Self {
+        Self { privacy: PrivacyState { ceiling, asked, content: None }, ..self }
     }
 
     /// What we have and what the collector has.
@@ -107,7 +147,10 @@ impl SessionState {
                 self.phase = Phase::AwaitingWelcome { until: now + bounds::WELCOME_WITHIN };
             }
             Event::Received(message) => self.receive(message, now, &mut actions),
+            // It holds what was withdrawn while it was read; another one is on its way.
+            Event::Collected(inventory) if !inventory.permissions.is_within(&self.privacy.allowed()) => {}
             Event::Collected(mut inventory) => {
+                self.privacy.content = Some(std::mem::take(&mut inventory.permissions));
                 self.evidence = std::mem::take(&mut inventory.evidence);
                 if self.ledger.collected(*inventory) {
                     actions.push(Action::SavePending);
@@ -141,7 +184,12 @@ impl SessionState {
             Message::Nack(v1::Nack { sequence, reason }) => self.refused(sequence, reason, actions),
             Message::Want(v1::Want { sections }) => self.wanted(sections, &BTreeSet::new(), actions),
             Message::Directive(v1::Directive { directive }) => {
-                actions.extend(directive.and_then(order));
+                match directive {
+                    Some(v1::directive::Directive::Settings(asked)) => self.asked(Some(asked), actions),
+                    Some(directive) => actions.extend(order(directive)),
+                    // Of a newer collector.
+                    None => {}
+                }
             }
             Message::Drain(v1::Drain { reconnect_after }) => {
                 let after = duration(reconnect_after).unwrap_or_default().min(bounds::LONGEST_ABSENCE);
@@ -154,8 +202,15 @@ impl SessionState {
 
     fn welcome(&mut self, welcome: v1::Welcome, now: Instant, actions: &mut Vec<Action>) {
         let Phase::AwaitingWelcome { .. } = self.phase else { return };
-        let v1::Welcome { device_id, wanted, lineage, durable_sequence, collector_time, heartbeat_interval } =
-            welcome;
+        let v1::Welcome {
+            device_id,
+            wanted,
+            lineage,
+            durable_sequence,
+            collector_time,
+            heartbeat_interval,
+            settings,
+        } = welcome;
         if (1..=bounds::LINEAGE_BYTES).contains(&lineage.len()) {
             actions.push(Action::StoreLineage(lineage));
         }
@@ -164,6 +219,7 @@ impl SessionState {
             collector_time: collector_time.as_ref().map(convert::from_timestamp),
             wanted: wanted.len(),
         }));
+        self.asked(settings, actions);
         let Some(sequence) = self.sequence.beyond(durable_sequence) else {
             actions.extend([Action::BeginEpoch, Action::Close(Reconnect::Backoff)]);
             return;
@@ -186,6 +242,21 @@ impl SessionState {
         }
         self.in_flight.clear();
         self.wanted(wanted, &moved, actions);
+    }
+
+    /// What the organisation asks from now on; a collector that says nothing asks for nothing.
+    fn asked(&mut self, wire: Option<v1::AgentSettings>, actions: &mut Vec<Action>) {
+        let asked = wire.map(convert::settings_from_wire).unwrap_or_else(|| Ok(AgentSettings::default()));
+        let asked = asked.unwrap_or_else(|invalid| {
+            let reason = shortened(&invalid.to_string());
+            actions.push(Action::Note(Note::UnusableSettings { reason }));
+            AgentSettings::default()
+        });
+        let asked = within_bounds(asked);
+        if asked != self.privacy.asked {
+            self.privacy.asked = asked.clone();
+            actions.push(Action::TakeSettings(asked));
+        }
     }
 
     fn acknowledged(&mut self, sequence: u64, actions: &mut Vec<Action>) {
@@ -290,7 +361,8 @@ impl SessionState {
     /// Sends the next report when the last one has been answered.
     fn report(&mut self, now: Instant, actions: &mut Vec<Action>) {
         let Phase::Open { .. } = self.phase else { return };
-        if self.in_flight.iter().any(|report| !report.answered) {
+        // After something was withdrawn nothing is told until the machine was read without it.
+        if !self.privacy.may_tell() || self.in_flight.iter().any(|report| !report.answered) {
             return;
         }
         let under_way: BTreeSet<&SectionName> =
@@ -326,6 +398,8 @@ fn order(directive: v1::directive::Directive) -> Option<Action> {
             Some(Action::SetInterval(interval.clamp(bounds::INTERVAL_LEAST, bounds::INTERVAL_MOST)))
         }
         Directive::TrustBundle(bundle) => Some(Action::TakeTrustBundle(bundle)),
+        // Its meaning depends on what is held already.
+        Directive::Settings(_) => None,
     }
 }
 
@@ -344,22 +418,47 @@ mod tests {
     use muster_common::inventory::{Inventory, Item, ItemKind, Package, Section, SectionStatus};
 
     use super::*;
-    use crate::{report::EncodedInventory, spool::SpoolEpoch};
+    use crate::{asked, report::EncodedInventory, spool::SpoolEpoch};
 
     /// What a case does to the session.
     #[derive(Debug, Clone, Copy)]
     enum Do {
         Connect,
-        Welcome { durable: u64, wanted: &'static [&'static str] },
-        Collect { hardware: u64, software: u64 },
+        Welcome {
+            durable: u64,
+            wanted: &'static [&'static str],
+        },
+        Collect {
+            hardware: u64,
+            software: u64,
+        },
         Ack(u64),
         Nack(u64),
         Want(&'static [&'static str]),
-        Drain { seconds: i64 },
-        Interval { seconds: i64 },
+        Drain {
+            seconds: i64,
+        },
+        Interval {
+            seconds: i64,
+        },
+        /// Collects with usage allowed.
+        CollectUsage {
+            software: u64,
+        },
+        /// Welcomes, or directs, with usage granted or not.
+        Grant {
+            usage: bool,
+            welcome: bool,
+        },
         After(u64),
         Stop,
         Lose,
+    }
+
+    const USAGE: Privacy = Privacy { usage: true, ..Privacy::NONE };
+
+    fn asking(usage: bool) -> AgentSettings {
+        AgentSettings { privacy: Privacy { usage, ..Privacy::NONE }, ..AgentSettings::default() }
     }
 
     const WELCOME: Do = Do::Welcome { durable: 0, wanted: &[] };
@@ -395,6 +494,20 @@ mod tests {
         Event::Received(match step {
             Do::Connect => return Event::Connected,
             Do::Collect { hardware, software } => return Event::Collected(inventory(hardware, software)),
+            Do::CollectUsage { software } => {
+                let usage = Permissions::new(USAGE, &asking(true));
+                let inventory = inventory(1, software).read_under(usage, Vec::new());
+                return Event::Collected(Box::new(inventory));
+            }
+            Do::Grant { usage, welcome: true } => Message::Welcome(v1::Welcome {
+                settings: Some(convert::settings_to_wire(&asking(usage))),
+                ..v1::Welcome::default()
+            }),
+            Do::Grant { usage, welcome: false } => Message::Directive(v1::Directive {
+                directive: Some(v1::directive::Directive::Settings(convert::settings_to_wire(&asking(
+                    usage,
+                )))),
+            }),
             Do::After(_) => return Event::Tick,
             Do::Stop => return Event::Stop,
             Do::Lose => return Event::Disconnected,
@@ -433,6 +546,7 @@ mod tests {
             Action::CollectNow => "collect".to_owned(),
             Action::SetInterval(interval) => format!("every {}s", interval.as_secs()),
             Action::TakeTrustBundle(_) => "bundle".to_owned(),
+            Action::TakeSettings(asked) => format!("asked {}", asked::in_words(asked)),
             Action::Close(Reconnect::After(after)) => format!("close for {}s", after.as_secs()),
             Action::Close(Reconnect::Backoff) => "close".to_owned(),
             Action::Close(Reconnect::Never) => "close for ever".to_owned(),
@@ -442,8 +556,13 @@ mod tests {
 
     #[track_caller]
     fn check(steps: &[(Do, &str)]) {
+        check_under(Privacy::NONE, false, steps);
+    }
+
+    #[track_caller]
+    fn check_under(ceiling: Privacy, usage_asked: bool, steps: &[(Do, &str)]) {
         let sequence = Sequence { epoch: SpoolEpoch::from_bytes([1; 16]), next: 1 };
-        let mut state = SessionState::new(Ledger::default(), sequence);
+        let mut state = SessionState::new(Ledger::default(), sequence).under(ceiling, asking(usage_asked));
         let mut now = Instant::now();
         for (number, (step, expected)) in steps.iter().enumerate() {
             if let Do::After(seconds) = step {
@@ -658,11 +777,75 @@ mod tests {
         check(&[
             CONNECT,
             (WELCOME, ""),
-            (Do::Interval { seconds: 0 }, "every 60s"),
+            (Do::Interval { seconds: 0 }, "every 300s"),
             (Do::Interval { seconds: -5 }, ""),
             (Do::Interval { seconds: 600 }, "every 600s"),
             (Do::Interval { seconds: i64::MAX }, "every 604800s"),
         ]);
+    }
+
+    const BOTH: &str = "next 2, report 1: hardware* software.dpkg*";
+
+    #[test]
+    fn what_was_withdrawn_is_not_told_however_late_it_is_heard_of() {
+        let granted = Do::Grant { usage: true, welcome: true };
+        let withdrawn = |welcome| Do::Grant { usage: false, welcome };
+        let with_usage = (Do::CollectUsage { software: 2 }, "pending");
+        // Withdrawn while offline: what waits in the spool stays there, and what is read without it goes.
+        check_under(
+            USAGE,
+            true,
+            &[
+                with_usage,
+                CONNECT,
+                (withdrawn(true), "asked nothing personal"),
+                (Do::CollectUsage { software: 3 }, ""),
+                (FIRST.0, "pending, next 2, report 1: hardware* software.dpkg*"),
+            ],
+        );
+        // Withdrawn in a session, with a reading under way.
+        check_under(
+            USAGE,
+            true,
+            &[
+                with_usage,
+                CONNECT,
+                (granted, BOTH),
+                HELD,
+                (withdrawn(false), "asked nothing personal"),
+                (Do::CollectUsage { software: 3 }, ""),
+                (Do::Want(&["software.dpkg"]), "baseline"),
+                (FIRST.0, "pending, next 3, report 2: software.dpkg*"),
+            ],
+        );
+        // A collector that says nothing of it asks for nothing.
+        check_under(USAGE, true, &[with_usage, CONNECT, (WELCOME, "asked nothing personal")]);
+        // Still granted: nothing is asked anew and nothing is held back.
+        check_under(USAGE, true, &[with_usage, CONNECT, (granted, BOTH)]);
+    }
+
+    #[test]
+    fn no_collector_raises_the_ceiling() {
+        let granted = Do::Grant { usage: true, welcome: true };
+        check(&[FIRST, CONNECT, (granted, &format!("asked usage, {BOTH}"))]);
+        check(&[(Do::CollectUsage { software: 2 }, ""), CONNECT, (granted, "asked usage")]);
+        // Not asked for yet, or asked for and under no ceiling: such content is never taken.
+        check_under(USAGE, false, &[(Do::CollectUsage { software: 2 }, ""), CONNECT]);
+    }
+
+    #[test]
+    fn settings_without_meaning_grant_nothing() {
+        let sequence = Sequence { epoch: SpoolEpoch::from_bytes([1; 16]), next: 1 };
+        let mut state = SessionState::new(Ledger::default(), sequence).under(USAGE, asking(true));
+        let mut settings = convert::settings_to_wire(&asking(true));
+        settings.neighbour_networks.push(v1::NeighbourNetwork::default());
+        let directive = v1::Directive { directive: Some(v1::directive::Directive::Settings(settings)) };
+        let event = Event::Received(v1::session_response::Message::Directive(directive));
+        let actions = state.on(event, Instant::now());
+        let [Action::Note(Note::UnusableSettings { .. }), Action::TakeSettings(asked)] = &actions[..] else {
+            panic!("{actions:?}")
+        };
+        assert_eq!(*asked, AgentSettings::default());
     }
 
     #[test]

@@ -25,6 +25,7 @@ use muster_agent::{
     supervisor,
 };
 use muster_common::{
+    governance::Privacy,
     id::{AgentId, DeviceId},
     inventory::SectionName,
     time::SystemClock,
@@ -282,6 +283,7 @@ fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> Settings {
         schedule: Schedule { interval: Duration::from_secs(3600), jitter_percent: 10 },
         spool_limit_bytes: 16 * 1024 * 1024,
         disabled_sources: Vec::new(),
+        privacy: Privacy::NONE,
         log: LogLevel::Info,
     }
 }

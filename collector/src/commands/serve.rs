@@ -1,9 +1,9 @@
-//! `muster-collector serve`: open, listen, say so, drain at SIGTERM or Ctrl-C.
+//! `muster-collector serve`: open, listen, say so, drain at SIGTERM or Ctrl-C; SIGHUP reads the charter again.
 
-use std::sync::Arc;
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::{ConfigArgument, say};
@@ -29,6 +29,8 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         stopping.cancel();
     });
     let app = Arc::new(App::open(&settings).await?);
+    let hangups = signal(SignalKind::hangup()).context("SIGHUP can't be watched")?;
+    tokio::spawn(read_charter_again(hangups, arguments.config.config.clone(), app.clone(), stop.clone()));
     let bound = Bound::bind(app, settings, stop).await?;
     let addresses = bound.addresses();
     say(format_args!(
@@ -36,6 +38,28 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         addresses.agents, addresses.enroll, addresses.api
     ));
     bound.serve().await
+}
+
+/// At each SIGHUP the configuration's charter comes into force; everything else of it waits for the next start. A
+/// configuration that is wrong changes nothing.
+async fn read_charter_again(mut hangups: Signal, path: PathBuf, app: Arc<App>, stop: CancellationToken) {
+    loop {
+        tokio::select! {
+            () = stop.cancelled() => return,
+            hangup = hangups.recv() => if hangup.is_none() { return },
+        }
+        let path = path.clone();
+        match tokio::task::spawn_blocking(move || config::read(&path)).await {
+            Ok(Ok(settings)) => {
+                app.pipeline.set_charter(settings.charter);
+                tracing::info!("the charter was read again and is in force");
+            }
+            Ok(Err(problems)) => {
+                tracing::error!(problems = %problems, "the configuration is wrong; the charter stays as it was");
+            }
+            Err(error) => tracing::error!(error = %error, "the configuration could not be read again"),
+        }
+    }
 }
 
 fn log_to_stderr(settings: &config::Settings) -> anyhow::Result<()> {

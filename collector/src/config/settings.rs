@@ -6,12 +6,15 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use muster_common::device::Field;
-use muster_common::governance::{Charter, SilenceLimits};
+use muster_common::governance::{
+    AgentSettings, Charter, NEIGHBOUR_NETWORKS, NeighbourNetwork, Privacy, SilenceLimits,
+};
 use muster_common::trust::name::TrustDomain;
 use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use rustls::pki_types::ServerName;
@@ -20,6 +23,8 @@ use rustls::pki_types::ServerName;
 const MAX_SERVER_NAMES: usize = 32;
 /// More silence than ten years is never noticed.
 const LONGEST_SILENCE: Period = Period::from_days(3650);
+/// How often agents can be asked to look.
+const AGENT_INTERVAL: RangeInclusive<Period> = Period::from_secs(300)..=Period::from_days(7);
 
 /// What the collector does and where, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -202,8 +207,14 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
 
 /// The thresholds of flags; what isn't set keeps the charter's own default.
 fn charter(input: &mut Input) -> Charter {
-    let Charter { silence, silence_otherwise, first_report_within, required_fields, devices_per_identifier } =
-        Charter::default();
+    let Charter {
+        silence,
+        silence_otherwise,
+        first_report_within,
+        required_fields,
+        devices_per_identifier,
+        agents,
+    } = Charter::default();
     let silence: BTreeMap<String, SilenceLimits> = silence
         .into_iter()
         .map(|(class, limits)| {
@@ -223,6 +234,35 @@ fn charter(input: &mut Input) -> Charter {
             1..=10_000,
         ))
         .expect("bounded by 10,000"),
+        agents: agent_settings(input, agents),
+    }
+}
+
+/// What agents are asked for. The bounds are those that are compiled into agents, which would clamp anything else.
+fn agent_settings(input: &mut Input, default: AgentSettings) -> AgentSettings {
+    let AgentSettings { interval: _, jitter_percent: _, privacy, neighbour_networks } = default;
+    let interval = input.optional_bounded("charter.agents.interval", AGENT_INTERVAL);
+    let jitter_percent = input.optional_number("charter.agents.jitter_percent", 0..=50);
+    let privacy = Privacy {
+        usage: input.flag("charter.privacy.usage", privacy.usage),
+        logins: input.flag("charter.privacy.logins", privacy.logins),
+        per_user: input.flag("charter.privacy.per_user", privacy.per_user),
+        neighbours: input.flag("charter.privacy.neighbours", privacy.neighbours),
+    };
+    let networks_key = "charter.privacy.neighbour_networks";
+    let neighbour_networks =
+        input.list::<NeighbourNetwork>(networks_key, neighbour_networks, NEIGHBOUR_NETWORKS);
+    if privacy.neighbours && neighbour_networks.is_empty() {
+        input.refuse(
+            "charter.privacy.neighbours",
+            "needs the networks on which neighbours may be listed in charter.privacy.neighbour_networks",
+        );
+    }
+    AgentSettings {
+        interval: interval.map(Period::duration),
+        jitter_percent: jitter_percent.and_then(|percent| u8::try_from(percent).ok()),
+        privacy,
+        neighbour_networks,
     }
 }
 
@@ -246,7 +286,7 @@ fn small(input: &mut Input, key: &str, default: u32, most: u32) -> u32 {
     u32::try_from(found).unwrap_or(most)
 }
 
-fn size(input: &mut Input, key: &str, default_mebibytes: u64, bounds: std::ops::RangeInclusive<u64>) -> u64 {
+fn size(input: &mut Input, key: &str, default_mebibytes: u64, bounds: RangeInclusive<u64>) -> u64 {
     let bounds = Size::from_mebibytes(*bounds.start())..=Size::from_mebibytes(*bounds.end());
     input.bounded(key, Size::from_mebibytes(default_mebibytes), bounds).bytes()
 }
@@ -262,6 +302,7 @@ mod tests {
     use super::*;
 
     const SAMPLE: &str = include_str!("../../../deploy/config/collector.toml");
+    const HOUR: Duration = Duration::from_secs(3600);
     const LEAST: &str =
         "trust_domain = \"muster.example.org\"\nserver_names = [\"localhost\", \"127.0.0.1\"]\n";
 
@@ -277,8 +318,11 @@ mod tests {
     #[test]
     fn the_sample_is_a_configuration_and_its_comments_state_the_defaults() {
         let (as_shipped, _) = parse(SAMPLE).unwrap();
-        let (with_comments_on, listing) = parse(&muster_config::uncommented(SAMPLE)).unwrap();
+        let (mut with_comments_on, listing) = parse(&muster_config::uncommented(SAMPLE)).unwrap();
         assert_eq!(listing.defaulted(), [""; 0], "these keys are missing in deploy/config/collector.toml");
+        // Unset, these two are left to each agent's own configuration; the sample shows what that says by default.
+        let asked = &mut with_comments_on.charter.agents;
+        assert_eq!((asked.interval.take(), asked.jitter_percent.take()), (Some(HOUR), Some(10)));
         assert_eq!(with_comments_on, as_shipped);
     }
 
@@ -310,6 +354,33 @@ mod tests {
             &[
                 "collector.toml:3: charter.silence.server.missing: is shorter than `stale`: a device is stale first and \
              missing later",
+            ],
+        );
+    }
+
+    #[test]
+    fn the_charter_says_what_agents_are_asked_for() {
+        let text = "[charter.agents]\ninterval = \"30m\"\n[charter.privacy]\nusage = true\nneighbours = true\n\
+                    neighbour_networks = [\"192.0.2.0/24 via 00:11:22:33:44:55\"]";
+        let (settings, _) = parse(&format!("{LEAST}{text}\n")).unwrap();
+        let AgentSettings { interval, jitter_percent, privacy, neighbour_networks } = settings.charter.agents;
+        assert_eq!((interval, jitter_percent), (Some(HOUR / 2), None));
+        assert_eq!(privacy, Privacy { usage: true, neighbours: true, ..Privacy::NONE });
+        assert_eq!(neighbour_networks.len(), 1);
+        check(
+            "charter.agents.interval = \"1m\"",
+            &["collector.toml:3: charter.agents.interval: 1m is out of bounds: from 5m to 7d"],
+        );
+        check(
+            "charter.privacy.neighbours = true",
+            &[
+                "collector.toml:3: charter.privacy.neighbours: needs the networks on which neighbours may be listed in charter.privacy.neighbour_networks",
+            ],
+        );
+        check(
+            "charter.privacy.neighbour_networks = [\"192.0.2.0/24\"]",
+            &[
+                "collector.toml:3: charter.privacy.neighbour_networks: \"192.0.2.0/24\" is not a network (write its prefix and its gateway's MAC address, such as \"192.0.2.0/24 via 00:11:22:33:44:55\")",
             ],
         );
     }

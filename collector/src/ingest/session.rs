@@ -7,12 +7,13 @@ use std::{
 
 use muster_common::{
     delta::SectionDigest,
+    governance::AgentSettings,
     id::{AgentId, DeviceId},
     inventory::SectionName,
 };
 use muster_proto::{convert, limits, v1};
 use rand::Rng;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use tonic::{Status, Streaming};
 
@@ -60,6 +61,8 @@ struct Opened {
     version: String,
     epoch: Vec<u8>,
     assembler: Assembler,
+    /// What the agent was told last, and what follows.
+    asked: watch::Receiver<AgentSettings>,
     /// Free again when the session ends.
     _place: StreamPlace,
 }
@@ -158,6 +161,8 @@ impl Session {
             read.record.ok_or_else(|| Status::aborted("the device was changed meanwhile: come again"))?;
         let durable_sequence = if subject.spool_epoch == spool_epoch { subject.durable_sequence } else { 0 };
         let heartbeat = self.shared.settings.heartbeat;
+        let mut asked = self.shared.pipeline.asked_of_agents();
+        let settings = convert::settings_to_wire(&asked.borrow_and_update());
         self.answer(v1::session_response::Message::Welcome(v1::Welcome {
             device_id: outcome.device.to_string(),
             wanted: wanted(&subject, &baseline),
@@ -168,6 +173,7 @@ impl Session {
                 seconds: i64::try_from(heartbeat.as_secs()).unwrap_or(i64::MAX),
                 nanos: 0,
             }),
+            settings: Some(settings),
         }))
         .await?;
         Ok(Opened {
@@ -176,6 +182,7 @@ impl Session {
             version: agent_version,
             epoch: spool_epoch,
             assembler: Assembler::default(),
+            asked,
             _place: place,
         })
     }
@@ -199,6 +206,12 @@ impl Session {
                 }
                 () = self.shared.drain.cancelled() => return self.drain(requests, settings.reconnect_within).await,
                 () = &mut old => return self.drain(requests, Duration::from_secs(10)).await,
+                Ok(()) = opened.asked.changed() => {
+                    if let Err(end) = self.tell(opened).await {
+                        return end;
+                    }
+                    continue;
+                }
                 message = next => message,
             };
             let message = match message {
@@ -217,6 +230,14 @@ impl Session {
                 return end;
             }
         }
+    }
+
+    /// Tells the agent what the charter asks for now.
+    async fn tell(&self, opened: &mut Opened) -> Result<(), End> {
+        let settings = convert::settings_to_wire(&opened.asked.borrow_and_update());
+        let directive = v1::directive::Directive::Settings(settings);
+        self.answer(v1::session_response::Message::Directive(v1::Directive { directive: Some(directive) }))
+            .await
     }
 
     async fn take(&self, opened: &mut Opened, request: v1::SessionRequest) -> Result<(), End> {

@@ -30,13 +30,14 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use muster_common::{
     device::Device,
-    governance::Charter,
+    governance::{AgentSettings, Charter},
     id::DeviceId,
     inventory::SectionName,
     source::SubjectKey,
     time::{Clock, Timestamp},
 };
 use muster_proto::convert::Invalid;
+use tokio::sync::watch;
 
 use catalogue::{Catalogue, NewTitle};
 use clock::Due;
@@ -128,6 +129,7 @@ pub struct Pipeline {
     index: Arc<Index>,
     presence: Arc<Presence>,
     charter: Arc<ArcSwap<Charter>>,
+    asked: watch::Sender<AgentSettings>,
     clock: Arc<dyn Clock>,
     due: Due,
     downtime: Downtime,
@@ -147,6 +149,7 @@ impl Pipeline {
             catalogue: Catalogue::default(),
             due: Due::default(),
             downtime: Downtime::default(),
+            asked: watch::Sender::new(charter.load().agents.clone()),
             index,
             presence,
             charter,
@@ -191,6 +194,23 @@ impl Pipeline {
     /// The present moment by the collector's clock.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
+    }
+
+    /// What the charter asks of agents, and when that changes.
+    pub fn asked_of_agents(&self) -> watch::Receiver<AgentSettings> {
+        self.asked.subscribe()
+    }
+
+    /// Puts another charter in force. Flags are judged by it from the next report or their next time on the clock;
+    /// agents are told at once when it asks something else of them.
+    pub fn set_charter(&self, charter: Charter) {
+        let asked = charter.agents.clone();
+        self.charter.store(Arc::new(charter));
+        self.asked.send_if_modified(|present| {
+            let changed = *present != asked;
+            *present = asked;
+            changed
+        });
     }
 
     /// Who is connected.

@@ -2,7 +2,13 @@
 //!
 //! Only what the present flags need; approvals, exceptions and cadence join it here.
 
+mod agents;
+
 use std::{collections::BTreeMap, time::Duration};
+
+pub use agents::{
+    AgentSettings, InvalidNetwork, NEIGHBOUR_NETWORKS, NeighbourNetwork, NetworkPrefix, Privacy,
+};
 
 use crate::device::Field;
 
@@ -31,6 +37,8 @@ pub struct Charter {
     pub required_fields: Vec<Field>,
     /// How many devices may claim one identifier before it stops deciding.
     pub devices_per_identifier: u32,
+    /// What agents are asked for; nothing personal unless somebody writes it.
+    pub agents: AgentSettings,
 }
 
 impl Default for Charter {
@@ -47,6 +55,7 @@ impl Default for Charter {
             first_report_within: 30 * DAY,
             required_fields: Vec::new(),
             devices_per_identifier: 3,
+            agents: AgentSettings::default(),
         }
     }
 }

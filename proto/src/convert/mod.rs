@@ -4,12 +4,14 @@
 //! is an [`Invalid`] that names the field.
 
 mod inventory;
+mod settings;
 mod time;
 
 pub use inventory::{
     error_kind_from_wire, item_from_body, item_from_wire, item_to_wire, section_errors_from_wire,
     status_from_wire,
 };
+pub use settings::{settings_from_wire, settings_to_wire};
 pub use time::{endpoint_time, from_timestamp, to_timestamp, to_timestamp_endpoint};
 
 use crate::limits;

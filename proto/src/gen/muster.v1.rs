@@ -2193,14 +2193,14 @@ impl ::prost::Name for SessionRequest {
         "/muster.v1.SessionRequest".into()
     }
 }
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct SessionResponse {
     #[prost(oneof = "session_response::Message", tags = "1, 2, 3, 4, 5, 6")]
     pub message: ::core::option::Option<session_response::Message>,
 }
 /// Nested message and enum types in `SessionResponse`.
 pub mod session_response {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Message {
         #[prost(message, tag = "1")]
         Welcome(super::Welcome),
@@ -2278,7 +2278,7 @@ impl ::prost::Name for SectionDigest {
     }
 }
 /// The answer to Hello.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Welcome {
     #[prost(string, tag = "1")]
     pub device_id: ::prost::alloc::string::String,
@@ -2295,6 +2295,9 @@ pub struct Welcome {
     pub collector_time: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "6")]
     pub heartbeat_interval: ::core::option::Option<::prost_types::Duration>,
+    /// What the organisation asks of its agents; absent from a collector that asks for nothing.
+    #[prost(message, optional, tag = "7")]
+    pub settings: ::core::option::Option<AgentSettings>,
 }
 impl ::prost::Name for Welcome {
     const NAME: &'static str = "Welcome";
@@ -2304,6 +2307,77 @@ impl ::prost::Name for Welcome {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/muster.v1.Welcome".into()
+    }
+}
+/// What the organisation asks of its agents. An agent honours it within the bounds that are compiled into it, and never
+/// above the \[privacy\] ceiling of its own configuration.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AgentSettings {
+    /// Between two collections; absent: as the agent's own configuration says.
+    #[prost(message, optional, tag = "1")]
+    pub interval: ::core::option::Option<::prost_types::Duration>,
+    /// By how much of the interval each wait may differ; absent: as the agent's own configuration says.
+    #[prost(uint32, optional, tag = "2")]
+    pub jitter_percent: ::core::option::Option<u32>,
+    /// What is granted of what is personal; absent: nothing.
+    #[prost(message, optional, tag = "3")]
+    pub privacy: ::core::option::Option<PrivacyGrants>,
+    /// Where neighbours may be listed, at most 256.
+    #[prost(message, repeated, tag = "4")]
+    pub neighbour_networks: ::prost::alloc::vec::Vec<NeighbourNetwork>,
+}
+impl ::prost::Name for AgentSettings {
+    const NAME: &'static str = "AgentSettings";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AgentSettings".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AgentSettings".into()
+    }
+}
+/// Absent is not granted.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PrivacyGrants {
+    /// When applications last ran.
+    #[prost(bool, optional, tag = "1")]
+    pub usage: ::core::option::Option<bool>,
+    /// Who last logged in, and when.
+    #[prost(bool, optional, tag = "2")]
+    pub logins: ::core::option::Option<bool>,
+    /// What is installed for one user alone.
+    #[prost(bool, optional, tag = "3")]
+    pub per_user: ::core::option::Option<bool>,
+    /// Other machines on the same network.
+    #[prost(bool, optional, tag = "4")]
+    pub neighbours: ::core::option::Option<bool>,
+}
+impl ::prost::Name for PrivacyGrants {
+    const NAME: &'static str = "PrivacyGrants";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.PrivacyGrants".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.PrivacyGrants".into()
+    }
+}
+/// A network by its prefix in CIDR form and its gateway's MAC address.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NeighbourNetwork {
+    #[prost(string, tag = "1")]
+    pub prefix: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub gateway_mac: ::prost::alloc::string::String,
+}
+impl ::prost::Name for NeighbourNetwork {
+    const NAME: &'static str = "NeighbourNetwork";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.NeighbourNetwork".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.NeighbourNetwork".into()
     }
 }
 /// Asks for sections in full: a delta's result did not have the digest that it should have.
@@ -2372,14 +2446,14 @@ impl ::prost::Name for Heartbeat {
     }
 }
 /// What a collector may ask for: never a command to run.
-#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Directive {
-    #[prost(oneof = "directive::Directive", tags = "1, 2, 3")]
+    #[prost(oneof = "directive::Directive", tags = "1, 2, 3, 4")]
     pub directive: ::core::option::Option<directive::Directive>,
 }
 /// Nested message and enum types in `Directive`.
 pub mod directive {
-    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
     pub enum Directive {
         #[prost(message, tag = "1")]
         CollectNow(super::CollectNow),
@@ -2387,6 +2461,9 @@ pub mod directive {
         SetInterval(super::SetInterval),
         #[prost(message, tag = "3")]
         TrustBundle(super::TrustBundle),
+        /// What the organisation asks has changed.
+        #[prost(message, tag = "4")]
+        Settings(super::AgentSettings),
     }
 }
 impl ::prost::Name for Directive {

@@ -9,6 +9,7 @@
 mod hardware;
 #[cfg_attr(not(test), expect(dead_code, reason = "the sources that read homes come next"))]
 mod homes;
+mod json;
 mod network;
 mod os;
 mod part;
@@ -18,6 +19,7 @@ mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod xml;
 
 use std::fmt;
 
@@ -69,6 +71,10 @@ pub const SOURCES: &[&dyn Source] = &[
     &network::adapter::AdapterSource,
     &os::release::ReleaseSource,
     &software::dpkg::DpkgSource,
+    &software::editor::EditorSource,
+    &software::oracle::OracleSource,
+    &software::swid::SwidSource,
+    &software::java::JavaSource,
 ];
 
 #[cfg(test)]

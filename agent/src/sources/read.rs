@@ -27,6 +27,14 @@ pub(crate) fn bytes(host: &dyn Host, path: &str, limit: usize, problems: &mut Pr
     optional(host.read(path, limit), problems)
 }
 
+/// The content of a file whose place is a guess: that something else is there is no problem either.
+pub(crate) fn guessed(host: &dyn Host, path: &str, limit: usize, problems: &mut Problems) -> Option<Vec<u8>> {
+    match host.read(path, limit) {
+        Err(HostError::WrongKind { .. }) => None,
+        result => optional(result, problems),
+    }
+}
+
 /// The names in a folder that may be missing; a folder with more than `limit` is cut with a problem.
 pub(crate) fn names(
     host: &dyn Host,

@@ -26,6 +26,20 @@ impl SectionName {
     pub const OS: &str = "os";
     /// Packages of dpkg.
     pub const SOFTWARE_DPKG: &str = "software.dpkg";
+    /// Extensions of browsers.
+    pub const SOFTWARE_BROWSER: &str = "software.browser";
+    /// Extensions of editors.
+    pub const SOFTWARE_EDITOR: &str = "software.editor";
+    /// Container images.
+    pub const SOFTWARE_CONTAINER: &str = "software.container";
+    /// Java runtimes.
+    pub const SOFTWARE_JAVA: &str = "software.java";
+    /// Oracle's products.
+    pub const SOFTWARE_ORACLE: &str = "software.oracle";
+    /// Software identification tags.
+    pub const SOFTWARE_SWID: &str = "software.swid";
+    /// Versioned trees under /opt.
+    pub const SOFTWARE_OPT: &str = "software.opt";
 
     /// Checks and takes a name.
     pub fn new(name: impl Into<String>) -> Result<Self, InvalidSectionName> {

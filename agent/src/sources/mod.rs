@@ -7,7 +7,6 @@
 //! section, but no two may make the same item. A new section is a wider change: CONTRIBUTING.md has its recipe.
 
 mod hardware;
-#[cfg_attr(not(test), expect(dead_code, reason = "the sources that read homes come next"))]
 mod homes;
 mod json;
 mod network;

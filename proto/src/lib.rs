@@ -6,6 +6,7 @@
 pub mod limits;
 
 pub mod convert;
+pub mod fields;
 pub mod json;
 pub mod prescan;
 

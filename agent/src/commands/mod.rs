@@ -9,5 +9,6 @@ pub(crate) mod run;
 pub(crate) mod sources;
 pub(crate) mod status;
 
+mod leaves;
 mod summary;
 mod table;

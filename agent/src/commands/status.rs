@@ -4,10 +4,12 @@ use std::{fs, io, io::Write, path::Path, path::PathBuf};
 
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
+use muster_common::governance::{AgentSettings, Privacy};
 
 use crate::{
-    commands::table::aligned,
-    config,
+    asked,
+    commands::{leaves, table::aligned},
+    config::{self, Schedule, Settings},
     status::{self, ConnectionState, Status},
 };
 
@@ -23,6 +25,9 @@ pub(crate) struct Arguments {
     /// Print the last events, oldest first
     #[arg(long)]
     events: bool,
+    /// List every field that leaves this machine, which of them now, and why the others don't
+    #[arg(long, conflicts_with = "events")]
+    leaves: bool,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -33,11 +38,16 @@ enum Output {
 
 /// Prints the status, or the events.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
-    let folder = config::read(&arguments.config)?.state_dir;
-    if arguments.events {
-        events(&folder, arguments.output, out)
+    let settings = config::read(&arguments.config)?;
+    if arguments.leaves {
+        match arguments.output {
+            Output::Text => leaves::print(&settings, out),
+            Output::Json => leaves::print_json(&settings, out),
+        }
+    } else if arguments.events {
+        events(&settings.state_dir, arguments.output, out)
     } else {
-        status(&folder, arguments.output, out)
+        status(&settings, arguments.output, out)
     }
 }
 
@@ -56,8 +66,8 @@ fn events(folder: &Path, output: Output, out: &mut dyn Write) -> anyhow::Result<
     Ok(())
 }
 
-fn status(folder: &Path, output: Output, out: &mut dyn Write) -> anyhow::Result<()> {
-    let path = folder.join(status::FILE);
+fn status(settings: &Settings, output: Output, out: &mut dyn Write) -> anyhow::Result<()> {
+    let path = settings.state_dir.join(status::FILE);
     let text = match fs::read_to_string(&path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -75,7 +85,9 @@ fn status(folder: &Path, output: Output, out: &mut dyn Write) -> anyhow::Result<
             let status: Status = serde_json::from_str(&text)
                 .with_context(|| format!("{} is damaged; it is written anew soon", path.display()))?;
             let running = is_running(status.process_id);
-            out.write_all(for_people(&status, running).as_bytes())?;
+            // Until a collector has said something, and where its words can't be read, the own configuration holds.
+            let asked = asked::load(&settings.state_dir).unwrap_or_default();
+            out.write_all(for_people(&status, settings, &asked, running).as_bytes())?;
         }
     }
     Ok(())
@@ -88,7 +100,7 @@ fn is_running(process_id: u32) -> Option<bool> {
     Some(fs::read_to_string(format!("/proc/{process_id}/comm")).is_ok_and(|name| name == own))
 }
 
-fn for_people(status: &Status, running: Option<bool>) -> String {
+fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, running: Option<bool>) -> String {
     let connection = match (status.connection.state, running) {
         (ConnectionState::Stopped, _) | (_, Some(false)) => "not running".to_owned(),
         (ConnectionState::Enrolling, _) => "running, not enrolled yet".to_owned(),
@@ -116,6 +128,8 @@ fn for_people(status: &Status, running: Option<bool>) -> String {
         rows.push(row("confirmed", text));
     }
     rows.push(row("pending", pending(&status.pending)));
+    rows.push(row("interval", interval(&settings.schedule, asked)));
+    rows.push(row("personal", personal(settings.privacy, asked)));
     let mut text = aligned("", &rows);
     if let Some(collection) = &status.collection {
         text.push_str(&format!(
@@ -151,6 +165,25 @@ fn for_people(status: &Status, running: Option<bool>) -> String {
 
 fn row(name: &str, text: String) -> Vec<String> {
     vec![name.to_owned(), text]
+}
+
+/// How often this machine is read, and who says so.
+fn interval(own: &Schedule, asked: &AgentSettings) -> String {
+    let schedule = asked::schedule(own, asked);
+    let text = |schedule: &Schedule| {
+        format!("{} ± {} %", asked::in_units(schedule.interval), schedule.jitter_percent)
+    };
+    if schedule == *own {
+        text(own)
+    } else {
+        format!("{}, pushed by the collector; your file says {}", text(&schedule), text(own))
+    }
+}
+
+/// What is told of people.
+fn personal(ceiling: Privacy, asked: &AgentSettings) -> String {
+    let told = AgentSettings { privacy: ceiling.and(asked.privacy), ..AgentSettings::default() };
+    format!("{}; muster-agent status --leaves lists every field", asked::in_words(&told))
 }
 
 fn pending(pending: &status::Pending) -> String {
@@ -204,6 +237,13 @@ mod tests {
         }
     }
 
+    fn settings(state_dir: &Path) -> Settings {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        fs::write(&path, format!("collector.session = \"a:1\"\nstate_dir = {state_dir:?}\n")).unwrap();
+        config::read(&path).unwrap()
+    }
+
     #[test]
     fn people_see_what_matters() {
         let expected = "\
@@ -211,6 +251,8 @@ service    running, not connected; next try at 2026-11-01T10:05:00Z (version 0.1
 collector  collector.example.org:7443
 device     this machine is not enrolled
 pending    1 sections, 90210 bytes
+interval   30m ± 10 %, pushed by the collector; your file says 1h ± 10 %
+personal   nothing personal; muster-agent status --leaves lists every field
 
 Last collection at 2026-11-01T09:59:00Z in 48 ms, the next about 2026-11-01T11:00:00Z
   software.dpkg  partial  2212 items  1 errors
@@ -221,14 +263,21 @@ Not read
 Problem since 2026-11-01T10:00:00Z
   the collector can't be reached: Connection refused
 ";
-        assert_eq!(for_people(&sample(), Some(true)), expected);
-        assert!(for_people(&sample(), Some(false)).starts_with("service    not running (version 0.1.0)\n"));
+        let settings = settings(Path::new("/var/lib/muster-agent"));
+        let asked = AgentSettings {
+            interval: Some(std::time::Duration::from_secs(1800)),
+            privacy: Privacy { usage: true, ..Privacy::NONE },
+            ..AgentSettings::default()
+        };
+        let shown = |running| for_people(&sample(), &settings, &asked, Some(running));
+        assert_eq!(shown(true), expected);
+        assert!(shown(false).starts_with("service    not running (version 0.1.0)\n"));
     }
 
     #[test]
     fn a_folder_without_a_status_says_so() {
         let folder = tempfile::tempdir().unwrap();
-        let error = status(folder.path(), Output::Text, &mut Vec::new()).unwrap_err();
+        let error = status(&settings(folder.path()), Output::Text, &mut Vec::new()).unwrap_err();
         assert!(error.to_string().starts_with("the service has not run yet"), "{error}");
         events(folder.path(), Output::Json, &mut Vec::new()).unwrap();
     }

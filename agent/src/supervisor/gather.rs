@@ -30,6 +30,8 @@ use crate::{
 const COLLECTED_WITHIN: Duration = Duration::from_secs(5 * 60);
 /// Between the starts of two collections, however often a collector asks.
 const GAP: Duration = Duration::from_secs(10);
+/// Over how long a time the agents of a fleet read their machines again when they may read something else.
+const SPREAD: Duration = Duration::from_secs(10);
 /// After a collection that could not even begin.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -184,7 +186,11 @@ impl Gatherer {
                 Ok(()) = self.plan.changed() => {
                     let plan = self.plan.borrow_and_update();
                     let unchanged = plan.permissions == *read_under;
-                    wait = if unchanged { jittered(&plan.schedule) } else { GAP + Chance::draw().of(GAP) };
+                    wait = if unchanged {
+                        jittered(&plan.schedule)
+                    } else {
+                        GAP.max(started.elapsed() + Chance::draw().of(SPREAD))
+                    };
                 }
             }
         }

@@ -6,5 +6,6 @@ mod bad_input;
 mod identity_table;
 mod index;
 mod ingest;
+mod privacy;
 mod simulation;
 mod world;

@@ -243,7 +243,7 @@ mod tests {
             P:f\nV:1 2\n\nP:g\nV:1\nI:-5\nA:café";
         let (items, problems) = packages(&[(DB, database)]);
         let keys: Vec<_> = items.iter().map(Item::key).collect();
-        assert_eq!(keys[0], "package\0apk\0alpine\0a\01-r0\0\0");
+        assert_eq!(keys[0], "package\0apk\0alpine\0a\x001-r0\0\0");
         assert_eq!(items.len(), 2, "{keys:?}");
         assert_eq!(
             problems,

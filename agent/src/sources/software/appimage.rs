@@ -11,7 +11,7 @@ use muster_common::{
 
 use crate::{
     host::{FileKind, Host},
-    sources::{Source, homes, part::SectionPart, read, text},
+    sources::{Personal, Source, homes, part::SectionPart, read, text},
 };
 
 /// Where they are put for everybody.
@@ -70,6 +70,10 @@ impl Source for UserAppImageSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &["home/*/Applications", "home/*/.local/bin"]
+    }
+
+    fn personal(&self) -> Option<Personal> {
+        Some(Personal::PerUser)
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -228,7 +232,7 @@ mod tests {
         let SectionPart { items, problems } = AppImageSource.collect(&host);
         assert_eq!(problems.into_entries(), []);
         let keys: Vec<_> = items.iter().map(Item::key).collect();
-        let opt = "package\0appimage\0\0Krita\05.2.2\0x86_64\0/opt/Krita-5.2.2-x86_64.AppImage";
+        let opt = "package\0appimage\0\0Krita\x005.2.2\0x86_64\0/opt/Krita-5.2.2-x86_64.AppImage";
         assert_eq!(keys, [opt, "package\0appimage\0\0nvim\0\0x86_64\0/usr/local/bin/nvim"]);
         let ItemKind::Package(package) = &items[0].kind else { panic!("no package") };
         assert_eq!(package.size_bytes, Some(IMAGE.len() as u64));

@@ -15,7 +15,7 @@ use muster_common::{
 use crate::{
     host::Host,
     sources::{
-        Source, homes,
+        Personal, Source, homes,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read,
         software::flatpak::deployment::Deployment,
@@ -77,6 +77,10 @@ impl Source for UserFlatpakSource {
             "home/*/.local/share/flatpak/app/*/*/*/active/deploy",
             "home/*/.local/share/flatpak/runtime/*/*/*/active/deploy",
         ]
+    }
+
+    fn personal(&self) -> Option<Personal> {
+        Some(Personal::PerUser)
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -204,7 +208,7 @@ mod tests {
         let path = "/var/lib/flatpak/runtime/org.example.Platform/x86_64/23.08";
         assert_eq!(
             items[1].key(),
-            format!("package\0flatpak\0test\0org.example.Platform\023.08\0x86_64\0{path}")
+            format!("package\0flatpak\0test\0org.example.Platform\x0023.08\0x86_64\0{path}")
         );
         assert!(items[1].installation.as_ref().unwrap().installed.is_some());
         let problems = problems.into_entries();

@@ -13,7 +13,7 @@ use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package,
 use crate::{
     host::Host,
     sources::{
-        Source, homes,
+        Personal, Source, homes,
         part::{ITEMS_LIMIT, SectionPart},
         read,
         software::nix::manifest::{Found, Listed},
@@ -96,6 +96,10 @@ impl Source for UserNixSource {
             "home/*/.local/state/nix/profiles/profile",
             "etc/profiles/per-user/*/bin",
         ]
+    }
+
+    fn personal(&self) -> Option<Personal> {
+        Some(Personal::PerUser)
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -277,15 +281,15 @@ mod tests {
             symlink(target, at("nix/var/nix/profiles/system/sw/bin").join(program)).unwrap();
         }
         let part = NixSource.collect(&host);
-        let jq = format!("package\0nix\0nixpkgs\0jq\01.7.1\0x86_64-linux\0/nix/store/{HASH}-jq-1.7.1-bin");
-        let vim = format!("package\0nix\0nixpkgs\0vim\09.1.0\0\0/nix/store/{HASH}-vim-9.1.0");
+        let jq = format!("package\0nix\0nixpkgs\0jq\x001.7.1\0x86_64-linux\0/nix/store/{HASH}-jq-1.7.1-bin");
+        let vim = format!("package\0nix\0nixpkgs\0vim\x009.1.0\0\0/nix/store/{HASH}-vim-9.1.0");
         assert_eq!(keys(&part), [jq, vim]);
         assert!(part.problems.is_empty());
 
         let part = UserNixSource.collect(&host);
         let hello = |user: &str| {
             format!(
-                "package\0nix\0nixpkgs\0hello\02.12.1\0x86_64-linux\0/nix/store/{HASH}-hello-2.12.1 ({user})"
+                "package\0nix\0nixpkgs\0hello\x002.12.1\0x86_64-linux\0/nix/store/{HASH}-hello-2.12.1 ({user})"
             )
         };
         assert_eq!(keys(&part), [hello("ann"), hello("bob")]);

@@ -336,7 +336,7 @@ mod tests {
             files.extend(state.map(|state| (STATE, state)));
             let (items, problems) = found(&files);
             let keys: Vec<_> = items.iter().map(Item::key).collect();
-            let core = "package\0snap\0\0core22\01.0\0\0/var/lib/snapd/snap/core22/1122";
+            let core = "package\0snap\0\0core22\x001.0\0\0/var/lib/snapd/snap/core22/1122";
             assert_eq!(keys, [core, "package\0snap\0\0hello-world\0\0\0/snap/hello-world/29"]);
             assert_eq!(problems.len(), 1 + usize::from(state.is_some()), "{problems:?}");
         }

@@ -114,8 +114,8 @@ pub(crate) mod tests {
     use super::*;
 
     /// As flatpak 1.14 wrote it for an application of two kilobytes.
-    pub(crate) const APPLICATION: &[u8] = b"test\06101e27d835c1d063cd55f15cf9d2fb5c55ebfaa5e262dae0186f9aeceb1f214\0\0\0\0\0\0\0\0\0\x18\0appdat\
-        a-name\0\0\0\0Hello there\0\0s\x0d\0appdata-version\046.1\0\0s\x10deploy-version\0\0\x04\0\0\0\0i\
+    pub(crate) const APPLICATION: &[u8] = b"test\x006101e27d835c1d063cd55f15cf9d2fb5c55ebfaa5e262dae0186f9aeceb1f214\0\0\0\0\0\0\0\0\0\x18\0appdat\
+        a-name\0\0\0\0Hello there\0\0s\x0d\0appdata-version\x0046.1\0\0s\x10deploy-version\0\0\x04\0\0\0\0i\
         \x0f\0appdata-license\0MIT\0\0s\x10\0runtime\0org.test.Platform/x86_64/23.08\0\0s\x08\0\0\0\0\0\0app\
         data-summary\0Greets\0\0s\x10\0\0\0\0\0\0timestamp\0\0\0\0\0\0\0iz\x05k\0\0\0\0\0t\x0a\x1f8Og\x92\
         \xb2\xd3F\0F\0\x05\0";

@@ -60,6 +60,19 @@ pub(crate) fn parse(file: &Path, text: &str, problems: &mut Vec<Problem>) -> Vec
     entries
 }
 
+/// What a text means as one TOML value; `None` when it is none.
+pub(crate) fn value(text: &str) -> Option<Value> {
+    // A line end would let a value bring further keys along.
+    let text = text.trim();
+    if text.contains(['\n', '\r']) {
+        return None;
+    }
+    let whole = format!("value = {text}");
+    let table = DeTable::parse(&whole).ok()?;
+    let (_, value) = table.get_ref().iter().next()?;
+    Some(value_of(value.get_ref()))
+}
+
 fn flatten(prefix: &str, table: &DeTable<'_>, text: &str, entries: &mut Vec<Entry>) {
     for (name, value) in table {
         let key = match prefix {

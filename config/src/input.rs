@@ -4,28 +4,25 @@
 //! reading goes on; [`Input::finish`] then returns every problem, and no settings that would hold a wrong value.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt::Display;
-use std::fs;
-use std::io::Read;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use crate::environment;
+use crate::files::{drop_ins, read_bounded};
 use crate::fragment::{self, Value};
 use crate::listing::{Listing, Origin, Row};
 use crate::problem::{Problem, Problems};
-
-/// A configuration file larger than this is a mistake.
-const MAX_FILE_BYTES: u64 = 1 << 20;
-/// Drop-ins past this number are a mistake.
-const MAX_DROP_INS: usize = 256;
 
 /// One value with where it stands.
 #[derive(Debug, Clone)]
 struct Placed {
     value: Value,
-    file: PathBuf,
-    line: usize,
+    /// What the same text means as TOML, for a variable of the environment, which is text whatever the setting is.
+    as_toml: Option<Value>,
+    origin: Origin,
     is_read: bool,
 }
 
@@ -72,10 +69,34 @@ impl Input {
 
     fn add(&mut self, file: &Path, text: &str) {
         for entry in fragment::parse(file, text, &mut self.problems) {
-            let placed =
-                Placed { value: entry.value, file: file.to_owned(), line: entry.line, is_read: false };
+            let origin = Origin::File(file.to_owned(), entry.line);
+            let placed = Placed { value: entry.value, as_toml: None, origin, is_read: false };
             self.entries.insert(entry.key, placed);
         }
+    }
+
+    /// Adds the variables whose name begins with `prefix`, which win over every file: `MUSTER_AGENT__SCHEDULE__INTERVAL`
+    /// is `schedule.interval` under the prefix `MUSTER_AGENT__`. A value is a text as it stands, or what it means as
+    /// TOML where the setting is no text.
+    #[must_use]
+    pub fn with_environment(
+        mut self,
+        prefix: &str,
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Self {
+        for (name, value) in variables {
+            let Some((name, key)) = environment::key(prefix, &name) else { continue };
+            let origin = Origin::Environment(name);
+            match value.into_string() {
+                Ok(text) => {
+                    let as_toml = fragment::value(&text);
+                    let placed = Placed { value: Value::Text(text), as_toml, origin, is_read: false };
+                    self.entries.insert(key, placed);
+                }
+                Err(_) => self.problems.push(problem_at(&origin, key, "is not UTF-8".to_owned())),
+            }
+        }
+        self
     }
 
     /// A setting written as a string, such as an address or a period.
@@ -197,13 +218,12 @@ impl Input {
 
     /// Notes a problem that only shows between settings, such as a second limit before the first.
     pub fn refuse(&mut self, key: &str, message: impl Into<String>) {
-        let placed = self.entries.get(key);
-        self.problems.push(Problem {
-            file: placed.map_or_else(|| self.main.clone(), |placed| placed.file.clone()),
-            line: placed.map(|placed| placed.line),
-            key: key.to_owned(),
-            message: message.into(),
-        });
+        let origin = self.entries.get(key).map(|placed| &placed.origin);
+        let problem = match origin {
+            Some(origin) => problem_at(origin, key.to_owned(), message.into()),
+            None => Problem { key: key.to_owned(), ..whole_file(&self.main, message.into()) },
+        };
+        self.problems.push(problem);
     }
 
     /// Ends the reading: keys that nobody asked for are unknown.
@@ -236,16 +256,20 @@ impl Input {
         &mut self,
         key: &str,
         default: Option<String>,
-        convert: impl FnOnce(&Value) -> Result<T, String>,
+        convert: impl Fn(&Value) -> Result<T, String>,
     ) -> Option<T> {
         let Some(placed) = self.entries.get_mut(key) else {
             self.rows.push(Row { key: key.to_owned(), value: default, origin: Origin::Default });
             return None;
         };
         placed.is_read = true;
-        let origin = Origin::File(placed.file.clone(), placed.line);
-        self.rows.push(Row { key: key.to_owned(), value: Some(as_toml(&placed.value)), origin });
-        match convert(&placed.value) {
+        let (shown, converted) = match (convert(&placed.value), &placed.as_toml) {
+            (Err(_), Some(other)) => (other, convert(other)),
+            (converted, _) => (&placed.value, converted),
+        };
+        let row = Row { key: key.to_owned(), value: Some(as_toml(shown)), origin: placed.origin.clone() };
+        self.rows.push(row);
+        match converted {
             Ok(value) => Some(value),
             Err(message) => {
                 self.refuse(key, message);
@@ -255,41 +279,17 @@ impl Input {
     }
 }
 
+fn problem_at(origin: &Origin, key: String, message: String) -> Problem {
+    let (file, line) = match origin {
+        Origin::Default => (PathBuf::new(), None),
+        Origin::File(file, line) => (file.clone(), Some(*line)),
+        Origin::Environment(name) => (PathBuf::from(format!("${name}")), None),
+    };
+    Problem { file, line, key, message }
+}
+
 fn whole_file(file: &Path, message: String) -> Problem {
     Problem { file: file.to_owned(), line: None, key: String::new(), message }
-}
-
-fn read_bounded(path: &Path) -> Result<String, String> {
-    let unreadable = |error: std::io::Error| format!("cannot be read: {error}");
-    let file = fs::File::open(path).map_err(unreadable)?;
-    let mut text = String::new();
-    file.take(MAX_FILE_BYTES + 1).read_to_string(&mut text).map_err(unreadable)?;
-    if text.len() as u64 > MAX_FILE_BYTES {
-        return Err(format!("is larger than {MAX_FILE_BYTES} bytes, which no configuration needs"));
-    }
-    Ok(text)
-}
-
-/// The drop-ins of a folder in the order of their names; none when there is no such folder.
-fn drop_ins(folder: &Path) -> Result<Vec<PathBuf>, String> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(format!("cannot be listed: {error}")),
-    };
-    let mut files = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| format!("cannot be listed: {error}"))?.path();
-        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
-        if path.extension().is_some_and(|extension| extension == "toml") && !is_hidden {
-            files.push(path);
-        }
-        if files.len() > MAX_DROP_INS {
-            return Err(format!("holds more than {MAX_DROP_INS} files"));
-        }
-    }
-    files.sort();
-    Ok(files)
 }
 
 fn text_as<T>(value: &Value) -> Result<T, String>
@@ -381,6 +381,8 @@ fn distance(one: &str, other: &str) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::units::Period;
 
@@ -448,6 +450,39 @@ mod tests {
             read_all(Input::from_text(Path::new("a.toml"), "[collector\nsession = \"a:1\"\n")).unwrap_err();
         assert!(problems.to_string().starts_with("a.toml"), "{problems}");
         assert!(problems.to_string().contains("a.toml:1: not TOML: "), "{problems}");
+    }
+
+    #[test]
+    fn the_environment_wins_and_is_text_or_toml_as_the_setting_needs() {
+        let environment = |variables: &[(&str, &str)]| {
+            let text = "collector.session = \"a:1\"\nschedule.interval = \"2h\"\n";
+            let variables = variables.iter().map(|(name, value)| ((*name).into(), (*value).into()));
+            Input::from_text(Path::new("agent.toml"), text).with_environment("MUSTER_AGENT__", variables)
+        };
+        let given = environment(&[
+            ("MUSTER_AGENT__COLLECTOR__SESSION", "b:2"),
+            ("MUSTER_AGENT__LIMITS__STREAMS", "12"),
+            ("MUSTER_AGENT__SOURCES__DISABLED", "[\"dpkg\"]"),
+            ("MUSTER_AGENT_ROOT", "x"),
+            ("PATH", "/bin"),
+        ]);
+        let (address, interval, streams, disabled) = read_all(given).unwrap();
+        assert_eq!((address.as_str(), interval, streams), ("b:2", Period::from_secs(7200), 12));
+        assert_eq!(disabled, ["dpkg"]);
+        let wrong = environment(&[
+            ("MUSTER_AGENT__LIMITS__STREAMS", "many"),
+            ("MUSTER_AGENT__SCHEDULE__INTERVAL", "1s"),
+            ("MUSTER_AGENT__SCHEDULE__INTERVALL", "1h"),
+            ("MUSTER_AGENT__SOURCES__DISABLED", "dpkg"),
+        ]);
+        let problems = read_all(wrong).unwrap_err().to_string();
+        let expected = [
+            "$MUSTER_AGENT__LIMITS__STREAMS: limits.streams: expected a whole number, found string",
+            "$MUSTER_AGENT__SCHEDULE__INTERVAL: schedule.interval: 1s is out of bounds: from 1m to 7d",
+            "$MUSTER_AGENT__SCHEDULE__INTERVALL: schedule.intervall: unknown key; did you mean schedule.interval?",
+            "$MUSTER_AGENT__SOURCES__DISABLED: sources.disabled: expected an array of strings, found string",
+        ];
+        assert_eq!(problems.lines().collect::<Vec<_>>(), expected);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use std::path::PathBuf;
 /// Where a setting's value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// No file names it.
+    /// Nobody names it.
     Default,
     /// The last fragment that names it, and the line.
     File(PathBuf, usize),
+    /// A variable of the environment, by its name.
+    Environment(String),
 }
 
 /// One setting in force.
@@ -53,6 +55,7 @@ impl fmt::Display for Listing {
                 Origin::File(file, line) => {
                     writeln!(out, "{:width$}  # {}:{line}", text(row), file.display())?
                 }
+                Origin::Environment(name) => writeln!(out, "{:width$}  # ${name}", text(row))?,
             }
         }
         Ok(())

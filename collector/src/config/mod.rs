@@ -15,12 +15,15 @@ pub use settings::{Backend, Limits, Listen, Settings, Store};
 /// Where the packages put the configuration.
 pub const DEFAULT_PATH: &str = "/etc/muster/collector.toml";
 
-/// Reads the file and its drop-ins.
+/// What the names of variables begin with that win over every file.
+const ENVIRONMENT: &str = "MUSTER_COLLECTOR__";
+
+/// Reads the file, its drop-ins and the environment.
 ///
 /// # Errors
 /// Every problem at once, each with file, line, key and what to do.
 pub fn read(path: &Path) -> Result<Settings, Problems> {
-    settings::from_input(Input::read(path)?).map(|(settings, _)| settings)
+    settings::from_input(input(path)?).map(|(settings, _)| settings)
 }
 
 /// The settings in force and where each came from, for `muster-collector check-config`.
@@ -28,5 +31,9 @@ pub fn read(path: &Path) -> Result<Settings, Problems> {
 /// # Errors
 /// As [`read`].
 pub fn check(path: &Path) -> Result<Listing, Problems> {
-    settings::from_input(Input::read(path)?).map(|(_, listing)| listing)
+    settings::from_input(input(path)?).map(|(_, listing)| listing)
+}
+
+fn input(path: &Path) -> Result<Input, Problems> {
+    Ok(Input::read(path)?.with_environment(ENVIRONMENT, std::env::vars_os()))
 }

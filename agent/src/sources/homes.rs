@@ -86,6 +86,12 @@ pub(crate) fn homes(host: &dyn Host, problems: &mut Problems) -> Vec<Home> {
     homes
 }
 
+/// Whether a path is on a network, or waits to be mounted from one.
+pub(crate) fn is_on_network(host: &dyn Host, path: &str) -> bool {
+    let mounts = read::bytes(host, MOUNTS, MOUNTS_LIMIT, &mut Problems::default()).unwrap_or_default();
+    is_remote(path, &mounts_by_place(&mounts))
+}
+
 /// The homes that a passwd file gives to root and to people.
 pub(crate) fn accounts(passwd: &[u8]) -> Vec<Home> {
     passwd.split(|byte| *byte == b'\n').filter_map(account).collect()

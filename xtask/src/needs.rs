@@ -36,6 +36,16 @@ const NEEDS: &[Need] = &[
         package: "python3-venv",
         why: "that client's gRPC library",
     },
+    Need {
+        probe: &["pacman", "--version"],
+        package: "pacman-package-manager",
+        why: "what it installs and lists is compared with what the agent finds",
+    },
+    Need {
+        probe: &["flatpak", "--version"],
+        package: "flatpak",
+        why: "what it installs and lists is compared with what the agent finds",
+    },
 ];
 
 /// Installs what is missing where that is allowed; else says which command would.

@@ -4,6 +4,8 @@
 mod dpkg;
 mod fence;
 mod fixtures;
+mod flatpak;
+mod package_managers;
 mod sandbox;
 mod service;
 mod session;

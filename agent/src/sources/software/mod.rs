@@ -1,6 +1,7 @@
 //! Installed software: one file a package manager, read from its own database, and one for each kind of software that
 //! no package manager knows but auditors ask for.
 
+pub(crate) mod browser;
 pub(super) mod cargo;
 pub(super) mod conda;
 pub(super) mod dpkg;

@@ -22,6 +22,8 @@ pub const SECTION_ERRORS: usize = 64;
 pub const SECTION_CHANGED_TIMES: usize = 32;
 /// Any text that a device or a person wrote, in bytes.
 pub const TEXT_BYTES: usize = 1024;
+/// Texts in a list of one item, such as the members of a group.
+pub const TEXT_LIST: usize = 1000;
 /// Addresses of one adapter.
 pub const ADAPTER_ADDRESSES: usize = 64;
 /// Items of evidence at enrolment and in Hello.

@@ -70,7 +70,30 @@ impl<'a> Found<'a> {
                 ItemKind::Disk(disk) => found.disks.push(disk),
                 ItemKind::NetworkAdapter(adapter) => found.adapters.push(adapter),
                 ItemKind::OperatingSystem(system) => found.system_software = Some(system),
-                ItemKind::Package(_) => {}
+                ItemKind::Account(_)
+                | ItemKind::Battery(_)
+                | ItemKind::Cache(_)
+                | ItemKind::Certificate(_)
+                | ItemKind::CloudInstance(_)
+                | ItemKind::Group(_)
+                | ItemKind::Listener(_)
+                | ItemKind::Login(_)
+                | ItemKind::Monitor(_)
+                | ItemKind::Neighbour(_)
+                | ItemKind::NetworkNeighbours(_)
+                | ItemKind::OnboardDevice(_)
+                | ItemKind::PciDevice(_)
+                | ItemKind::Port(_)
+                | ItemKind::PowerSupply(_)
+                | ItemKind::Protection(_)
+                | ItemKind::Security(_)
+                | ItemKind::Service(_)
+                | ItemKind::Slot(_)
+                | ItemKind::Tpm(_)
+                | ItemKind::Usage(_)
+                | ItemKind::UsbDevice(_)
+                | ItemKind::Volume(_)
+                | ItemKind::Package(_) => {}
             }
         }
         found
@@ -120,6 +143,29 @@ fn machine(found: &Found<'_>) -> Vec<Vec<String>> {
             | ItemKind::Disk(_)
             | ItemKind::NetworkAdapter(_)
             | ItemKind::OperatingSystem(_)
+            | ItemKind::Account(_)
+            | ItemKind::Battery(_)
+            | ItemKind::Cache(_)
+            | ItemKind::Certificate(_)
+            | ItemKind::CloudInstance(_)
+            | ItemKind::Group(_)
+            | ItemKind::Listener(_)
+            | ItemKind::Login(_)
+            | ItemKind::Monitor(_)
+            | ItemKind::Neighbour(_)
+            | ItemKind::NetworkNeighbours(_)
+            | ItemKind::OnboardDevice(_)
+            | ItemKind::PciDevice(_)
+            | ItemKind::Port(_)
+            | ItemKind::PowerSupply(_)
+            | ItemKind::Protection(_)
+            | ItemKind::Security(_)
+            | ItemKind::Service(_)
+            | ItemKind::Slot(_)
+            | ItemKind::Tpm(_)
+            | ItemKind::Usage(_)
+            | ItemKind::UsbDevice(_)
+            | ItemKind::Volume(_)
             | ItemKind::Package(_) => continue,
         };
         rows.extend(value.map(|value| vec![title.to_owned(), value]));

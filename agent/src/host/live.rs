@@ -9,7 +9,7 @@ use muster_common::{
 };
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, netlink, root::Root};
+use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, netlink, root::Root};
 
 /// This machine.
 #[derive(Debug)]
@@ -44,6 +44,10 @@ impl Host for LiveHost {
 
     fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
         self.root.metadata(path)
+    }
+
+    fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
+        self.root.random(path)
     }
 
     fn live(&self) -> Option<&LiveFacts> {

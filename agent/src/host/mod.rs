@@ -35,6 +35,9 @@ pub trait Host {
     /// What a path is, links followed.
     fn metadata(&self, path: &str) -> Result<Metadata, HostError>;
 
+    /// A regular file, to be read here and there: databases that are too large to hold.
+    fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError>;
+
     /// The facts of a running system; `None` for a recording.
     fn live(&self) -> Option<&LiveFacts>;
 
@@ -45,6 +48,29 @@ pub trait Host {
             return Err(HostError::TooLarge { path: path.to_owned(), limit });
         }
         Ok(content.bytes)
+    }
+}
+
+/// A file that is read here and there. It may change meanwhile: nothing read before binds what is read after.
+pub trait RandomRead: fmt::Debug {
+    /// Its size in bytes when it was opened.
+    fn size_bytes(&self) -> u64;
+
+    /// Reads at `offset` until `buffer` is full or the file ends; tells how many bytes there were.
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, HostError>;
+}
+
+/// A file that is held whole.
+impl RandomRead for Vec<u8> {
+    fn size_bytes(&self) -> u64 {
+        u64::try_from(self.len()).unwrap_or(u64::MAX)
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, HostError> {
+        let rest = usize::try_from(offset).ok().and_then(|offset| self.get(offset..)).unwrap_or_default();
+        let count = rest.len().min(buffer.len());
+        buffer[..count].copy_from_slice(&rest[..count]);
+        Ok(count)
     }
 }
 

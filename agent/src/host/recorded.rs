@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, root::Root};
+use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, root::Root};
 
 /// A folder as a machine.
 #[derive(Debug)]
@@ -39,6 +39,10 @@ impl Host for RecordedHost {
 
     fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
         self.root.metadata(path)
+    }
+
+    fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
+        self.root.random(path)
     }
 
     fn live(&self) -> Option<&LiveFacts> {

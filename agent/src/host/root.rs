@@ -18,7 +18,7 @@ use rustix::{
     io::Errno,
 };
 
-use crate::host::{Content, FileKind, HostError, Listing, Metadata};
+use crate::host::{Content, FileKind, HostError, Listing, Metadata, RandomRead};
 
 /// How often a resolution is tried again when the tree is renamed under it.
 const RESOLVE_ATTEMPTS: u32 = 8;
@@ -66,6 +66,13 @@ impl Root {
     pub(super) fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
         let (file, size) = self.open_kind(path, FileKind::File, SAFE)?;
         fill(&file, path, size, limit)
+    }
+
+    /// A regular file to be read here and there.
+    pub(super) fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
+        let (file, size) = self.open_kind(path, FileKind::File, SAFE)?;
+        let size_bytes = u64::try_from(size).unwrap_or(u64::MAX);
+        Ok(Box::new(OpenFile { file, path: path.to_owned(), size_bytes }))
     }
 
     /// The names in a folder.
@@ -144,6 +151,34 @@ impl Root {
             }
         }
         Err(failure(path, Errno::AGAIN))
+    }
+}
+
+/// A file that stays open.
+#[derive(Debug)]
+struct OpenFile {
+    file: OwnedFd,
+    path: String,
+    size_bytes: u64,
+}
+
+impl RandomRead for OpenFile {
+    fn size_bytes(&self) -> u64 {
+        self.size_bytes
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, HostError> {
+        let mut filled = 0;
+        while let Some(rest) = buffer.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+            let place = offset.saturating_add(u64::try_from(filled).unwrap_or(u64::MAX));
+            match rustix::io::pread(&self.file, rest, place) {
+                Ok(0) => break,
+                Ok(count) => filled += count,
+                Err(Errno::INTR) => {}
+                Err(errno) => return Err(failure(&self.path, errno)),
+            }
+        }
+        Ok(filled)
     }
 }
 

@@ -44,6 +44,7 @@ fn rank(item: &Item) -> u8 {
         | ItemKind::Baseboard(_)
         | ItemKind::Chassis(_)
         | ItemKind::Firmware(_)
+        | ItemKind::CloudInstance(_)
         | ItemKind::OperatingSystem(_) => 0,
         ItemKind::Disk(_) => 1,
         ItemKind::NetworkAdapter(adapter) => match adapter.kind {
@@ -51,8 +52,32 @@ fn rank(item: &Item) -> u8 {
             AdapterKind::External | AdapterKind::Bluetooth => 2,
             AdapterKind::Virtual => 4,
         },
-        ItemKind::Processor(_) | ItemKind::Memory(_) | ItemKind::MemoryModule(_) => 3,
-        ItemKind::Package(_) => 5,
+        ItemKind::Processor(_)
+        | ItemKind::Memory(_)
+        | ItemKind::MemoryModule(_)
+        | ItemKind::Battery(_)
+        | ItemKind::PowerSupply(_) => 3,
+        ItemKind::Account(_)
+        | ItemKind::Cache(_)
+        | ItemKind::Certificate(_)
+        | ItemKind::Group(_)
+        | ItemKind::Listener(_)
+        | ItemKind::Login(_)
+        | ItemKind::Monitor(_)
+        | ItemKind::Neighbour(_)
+        | ItemKind::NetworkNeighbours(_)
+        | ItemKind::OnboardDevice(_)
+        | ItemKind::PciDevice(_)
+        | ItemKind::Port(_)
+        | ItemKind::Protection(_)
+        | ItemKind::Security(_)
+        | ItemKind::Service(_)
+        | ItemKind::Slot(_)
+        | ItemKind::Tpm(_)
+        | ItemKind::Usage(_)
+        | ItemKind::UsbDevice(_)
+        | ItemKind::Volume(_)
+        | ItemKind::Package(_) => 5,
     }
 }
 
@@ -71,6 +96,7 @@ mod tests {
             wireless: None,
             driver: None,
             addresses: Vec::new(),
+            ..NetworkAdapter::default()
         }))
     }
 

@@ -41,6 +41,22 @@ pub enum Personal {
     Neighbours,
 }
 
+/// How to notice cheaply that a source would find the same again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Stamp {
+    /// Every file and folder that it looked at, there or not, is as it was: inode, size, time of change.
+    Touched,
+    /// The folders that it listed and the files at fixed paths are as they were; what stands in a listed folder
+    /// changes its name when it changes.
+    Folders,
+    /// The kernel has told of no device that came, went or changed: `sys/kernel/uevent_seqnum`.
+    Uevents,
+    /// It can't change before the next boot.
+    Boot,
+    /// Nothing tells: it is read each time.
+    Always,
+}
+
 /// Reads one part of an inventory.
 pub trait Source: fmt::Debug + Sync {
     /// Its name, unique, such as `dpkg`.
@@ -55,6 +71,11 @@ pub trait Source: fmt::Debug + Sync {
     /// What it tells of people; such a source runs only where that is allowed.
     fn personal(&self) -> Option<Personal> {
         None
+    }
+
+    /// How to notice that nothing changed.
+    fn stamp(&self) -> Stamp {
+        Stamp::Always
     }
 
     /// Reads. What cannot be read is a problem beside what can.

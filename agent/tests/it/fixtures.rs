@@ -8,7 +8,7 @@ use std::{
 
 use muster_agent::{
     collect::collect,
-    host::{Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, RecordedHost},
+    host::{Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, RecordedHost},
     sources::{SOURCES, Source},
 };
 use muster_common::inventory::Inventory;
@@ -75,6 +75,10 @@ impl Host for MemoryHost {
             return Err(HostError::Missing { path: path.to_owned() });
         }
         Ok(Metadata { kind: FileKind::Folder, size_bytes: 0, modified_ns: 0, inode: 0 })
+    }
+
+    fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
+        Ok(Box::new(self.read(path, usize::MAX)?))
     }
 
     fn live(&self) -> Option<&LiveFacts> {

@@ -55,6 +55,7 @@ impl Machine {
                 family: model.family.map(str::to_owned),
                 hypervisor: model.hypervisor.map(str::to_owned),
                 is_virtual: Some(is_virtual),
+                ..System::default()
             }),
             ItemKind::Baseboard(Baseboard {
                 handle: 0x200,
@@ -77,6 +78,7 @@ impl Machine {
                 version: Some(model.firmware.to_owned()),
                 release_date: Some("03/14/2025".to_owned()),
                 smbios_version: Some("3.2.0".to_owned()),
+                ..Firmware::default()
             }),
             ItemKind::Memory(Memory {
                 usable_bytes: Some(u64::from(model.modules) * model.module_gib * GIB - GIB / 4),
@@ -92,6 +94,7 @@ impl Machine {
                 cores: Some(model.cores),
                 threads: Some(model.cores * 2),
                 max_mhz: Some(4_700),
+                ..Processor::default()
             })
         }));
         items.extend((0..model.modules).map(|slot| {
@@ -139,6 +142,7 @@ impl Machine {
                 transport: text("nvme"),
                 rotational: Some(false),
                 removable: Some(false),
+                ..Disk::default()
             }
         };
         (0..self.model.disks).map(|place| Item::new(ItemKind::Disk(disk(place)))).collect()
@@ -157,6 +161,7 @@ impl Machine {
                 wireless: Some(is_wireless),
                 driver: Some(if is_wireless { "iwlwifi" } else { "igc" }.to_owned()),
                 addresses: if place == 0 { vec![self.address()] } else { Vec::new() },
+                ..NetworkAdapter::default()
             }
         };
         let adapters = (0..self.model.adapters).map(adapter);
@@ -180,6 +185,7 @@ impl Machine {
             machine_id: Some(machine_id),
             hostname: Some(format!("{}-{:06}", self.model.form.prefix(), self.device)),
             boot_time: Some(EndpointTime::from_millis(COLLECTED_MS - up_ms)),
+            ..OperatingSystem::default()
         }))
     }
 

@@ -187,7 +187,30 @@ impl Reading {
             ItemKind::Disk(disk) => self.take_disk(disk),
             ItemKind::NetworkAdapter(adapter) => self.take_adapter(adapter),
             ItemKind::OperatingSystem(os) => self.take_os(os),
-            ItemKind::Package(_) => {}
+            ItemKind::Account(_)
+            | ItemKind::Battery(_)
+            | ItemKind::Cache(_)
+            | ItemKind::Certificate(_)
+            | ItemKind::CloudInstance(_)
+            | ItemKind::Group(_)
+            | ItemKind::Listener(_)
+            | ItemKind::Login(_)
+            | ItemKind::Monitor(_)
+            | ItemKind::Neighbour(_)
+            | ItemKind::NetworkNeighbours(_)
+            | ItemKind::OnboardDevice(_)
+            | ItemKind::PciDevice(_)
+            | ItemKind::Port(_)
+            | ItemKind::PowerSupply(_)
+            | ItemKind::Protection(_)
+            | ItemKind::Security(_)
+            | ItemKind::Service(_)
+            | ItemKind::Slot(_)
+            | ItemKind::Tpm(_)
+            | ItemKind::Usage(_)
+            | ItemKind::UsbDevice(_)
+            | ItemKind::Volume(_)
+            | ItemKind::Package(_) => {}
         }
     }
 

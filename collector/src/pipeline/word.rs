@@ -125,11 +125,35 @@ fn section_of(kind: &ItemKind) -> Option<&'static str> {
         | ItemKind::Firmware(_)
         | ItemKind::Processor(_)
         | ItemKind::Memory(_)
+        | ItemKind::Battery(_)
+        | ItemKind::Cache(_)
+        | ItemKind::OnboardDevice(_)
+        | ItemKind::Port(_)
+        | ItemKind::PowerSupply(_)
+        | ItemKind::Slot(_)
+        | ItemKind::Tpm(_)
         | ItemKind::MemoryModule(_) => Some(SectionName::HARDWARE),
         ItemKind::Disk(_) => Some(SectionName::STORAGE),
         ItemKind::NetworkAdapter(_) => Some(SectionName::NETWORK),
         ItemKind::OperatingSystem(_) => Some(SectionName::OS),
-        ItemKind::Package(_) => None,
+        // None of these is evidence of identity.
+        ItemKind::Account(_)
+        | ItemKind::Certificate(_)
+        | ItemKind::CloudInstance(_)
+        | ItemKind::Group(_)
+        | ItemKind::Listener(_)
+        | ItemKind::Login(_)
+        | ItemKind::Monitor(_)
+        | ItemKind::Neighbour(_)
+        | ItemKind::NetworkNeighbours(_)
+        | ItemKind::PciDevice(_)
+        | ItemKind::Protection(_)
+        | ItemKind::Security(_)
+        | ItemKind::Service(_)
+        | ItemKind::Usage(_)
+        | ItemKind::UsbDevice(_)
+        | ItemKind::Volume(_)
+        | ItemKind::Package(_) => None,
     }
 }
 

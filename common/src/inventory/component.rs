@@ -15,6 +15,12 @@ pub struct Processor {
     pub threads: Option<u32>,
     /// Highest speed in megahertz.
     pub max_mhz: Option<u32>,
+    /// Serial number.
+    pub serial: Option<String>,
+    /// Asset tag.
+    pub asset_tag: Option<String>,
+    /// Part number.
+    pub part_number: Option<String>,
 }
 
 /// One populated memory slot: SMBIOS type 17.
@@ -67,4 +73,6 @@ pub struct Disk {
     pub rotational: Option<bool>,
     /// Whether it can be taken out in use.
     pub removable: Option<bool>,
+    /// How much of its life is used, in percent; over 100 is possible.
+    pub wear_percent: Option<u32>,
 }

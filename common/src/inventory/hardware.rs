@@ -24,6 +24,8 @@ pub struct System {
     pub hypervisor: Option<String>,
     /// Whether the machine is virtual; `None` when nothing tells.
     pub is_virtual: Option<bool>,
+    /// The container runtime (`docker`, `podman`, `lxc`, `systemd-nspawn`, …) when the agent runs in a container.
+    pub container: Option<String>,
 }
 
 /// SMBIOS type 2.
@@ -71,6 +73,8 @@ pub struct Firmware {
     pub release_date: Option<String>,
     /// The SMBIOS version of the tables, such as `3.2.0`.
     pub smbios_version: Option<String>,
+    /// What the maker wrote for itself: SMBIOS type 11.
+    pub oem_strings: Vec<String>,
 }
 
 /// The memory of the machine as a whole.

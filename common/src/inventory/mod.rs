@@ -4,19 +4,35 @@
 //! and an [`Item`] variant here with its key, a message in `proto/schema/muster/v1/inventory.proto`, an arm in
 //! `proto/src/convert/inventory.rs`, and a source in the agent. CONTRIBUTING.md has the whole recipe.
 
+mod account;
+mod board;
+mod cloud;
 mod component;
 mod hardware;
+mod neighbour;
 mod network;
 mod os;
+mod peripheral;
+mod posture;
 mod section;
+mod service;
 mod software;
+mod usage;
 
+pub use account::{Account, Group, Login};
+pub use board::{Battery, Cache, OnboardDevice, Port, PowerSupply, Slot, Tpm};
+pub use cloud::CloudInstance;
 pub use component::{Disk, MemoryModule, Processor};
 pub use hardware::{Baseboard, Chassis, Firmware, Memory, System};
+pub use neighbour::{Neighbour, NetworkNeighbours};
 pub use network::{AdapterKind, MacAddress, NetworkAdapter};
 pub use os::OperatingSystem;
+pub use peripheral::{Monitor, PciDevice, UsbDevice};
+pub use posture::{Certificate, Protection, Security, Volume};
 pub use section::{ErrorKind, Section, SectionName, SectionStatus, SourceError};
+pub use service::{Listener, Service};
 pub use software::{InstallState, Installation, Package};
+pub use usage::Usage;
 
 use crate::time::EndpointTime;
 
@@ -66,6 +82,52 @@ pub enum ItemKind {
     NetworkAdapter(NetworkAdapter),
     /// One installed operating system.
     OperatingSystem(OperatingSystem),
+    /// SMBIOS type 7.
+    Cache(Cache),
+    /// SMBIOS type 8.
+    Port(Port),
+    /// SMBIOS type 9.
+    Slot(Slot),
+    /// SMBIOS type 41.
+    OnboardDevice(OnboardDevice),
+    /// SMBIOS type 39.
+    PowerSupply(PowerSupply),
+    /// A portable battery: SMBIOS type 22, and `/sys/class/power_supply`.
+    Battery(Battery),
+    /// A trusted platform module: SMBIOS type 43, and `/sys/class/tpm`.
+    Tpm(Tpm),
+    /// One function on the PCI bus.
+    PciDevice(PciDevice),
+    /// One device on the USB bus.
+    UsbDevice(UsbDevice),
+    /// One monitor: VESA E-EDID.
+    Monitor(Monitor),
+    /// A cloud instance, by its metadata service.
+    CloudInstance(CloudInstance),
+    /// One mounted file system or swap space that keeps data.
+    Volume(Volume),
+    /// Settings of the machine as a whole.
+    Security(Security),
+    /// One endpoint protection program.
+    Protection(Protection),
+    /// One certificate that is installed on the machine.
+    Certificate(Certificate),
+    /// One local account.
+    Account(Account),
+    /// One group whose members may do more than others.
+    Group(Group),
+    /// When somebody last logged in. Told only where charter and machine allow it.
+    Login(Login),
+    /// One unit that the service manager starts.
+    Service(Service),
+    /// One listening socket.
+    Listener(Listener),
+    /// Use of one application: never arguments, titles, files or who.
+    Usage(Usage),
+    /// One machine that was heard of.
+    Neighbour(Neighbour),
+    /// What a network holds beside those that are listed.
+    NetworkNeighbours(NetworkNeighbours),
     /// One installed software package.
     Package(Package),
 }
@@ -92,6 +154,29 @@ impl Item {
             ItemKind::Disk(disk) => format!("disk\0{}", disk.name),
             ItemKind::NetworkAdapter(adapter) => format!("adapter\0{}", adapter.name),
             ItemKind::OperatingSystem(_) => "os".to_owned(),
+            ItemKind::Cache(it) => format!("cache\0{}", it.handle),
+            ItemKind::Port(it) => format!("port\0{}", it.handle),
+            ItemKind::Slot(it) => format!("slot\0{}", it.handle),
+            ItemKind::OnboardDevice(it) => format!("onboard\0{}", it.handle),
+            ItemKind::PowerSupply(it) => format!("supply\0{}", it.handle),
+            ItemKind::Battery(it) => format!("battery\0{}", it.name),
+            ItemKind::Tpm(it) => format!("tpm\0{}", it.name),
+            ItemKind::PciDevice(it) => format!("pci\0{}", it.address),
+            ItemKind::UsbDevice(it) => format!("usb\0{}", it.place),
+            ItemKind::Monitor(it) => format!("monitor\0{}", it.connector),
+            ItemKind::CloudInstance(_) => "cloud".to_owned(),
+            ItemKind::Volume(it) => format!("volume\0{}\0{}", it.device, it.mount_point),
+            ItemKind::Security(_) => "security".to_owned(),
+            ItemKind::Protection(it) => format!("protection\0{}", it.name),
+            ItemKind::Certificate(it) => format!("certificate\0{}", it.fingerprint),
+            ItemKind::Account(it) => format!("account\0{}", it.name),
+            ItemKind::Group(it) => format!("group\0{}", it.name),
+            ItemKind::Login(it) => format!("login\0{}", it.user),
+            ItemKind::Service(it) => format!("service\0{}", it.name),
+            ItemKind::Listener(it) => format!("listener\0{}\0{}\0{}", it.protocol, it.address, it.port),
+            ItemKind::Usage(it) => format!("usage\0{}\0{}", it.purl_type, it.name),
+            ItemKind::Neighbour(it) => format!("neighbour\0{}", it.mac),
+            ItemKind::NetworkNeighbours(it) => format!("neighbours\0{}", it.network),
             ItemKind::Package(package) => {
                 let place = self.installation.as_ref().map_or("", |installation| installation.path.as_str());
                 format!(

@@ -83,6 +83,8 @@ pub struct NetworkAdapter {
     pub wireless: Option<bool>,
     /// Kernel driver.
     pub driver: Option<String>,
+    /// Speed of the link in megabits a second.
+    pub speed_mbps: Option<u32>,
     /// Addresses in use, at most 64, sorted.
     pub addresses: Vec<IpAddr>,
 }

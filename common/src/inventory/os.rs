@@ -27,4 +27,22 @@ pub struct OperatingSystem {
     pub hostname: Option<String>,
     /// Last boot, by the endpoint's clock, whole seconds.
     pub boot_time: Option<EndpointTime>,
+    /// os-release `VARIANT`, such as `Workstation Edition`.
+    pub edition: Option<String>,
+    /// os-release `BUILD_ID` or `IMAGE_VERSION`: the patch level of systems that are updated as a whole.
+    pub build: Option<String>,
+    /// When the system was installed, by the endpoint's clock.
+    pub install_time: Option<EndpointTime>,
+    /// Time zone, such as `Europe/Berlin`.
+    pub time_zone: Option<String>,
+    /// Locale, such as `de_DE.UTF-8`.
+    pub locale: Option<String>,
+    /// Releases of the installed kernels, sorted.
+    pub kernels: Vec<String>,
+    /// Whether an update waits for a reboot.
+    pub reboot_required: Option<bool>,
+    /// Updates that are known and not installed.
+    pub pending_updates: Option<u32>,
+    /// Those of them that mend security.
+    pub pending_security_updates: Option<u32>,
 }

@@ -24,6 +24,34 @@ impl SectionName {
     pub const NETWORK: &str = "network";
     /// The operating system.
     pub const OS: &str = "os";
+    /// PCI devices.
+    pub const PCI: &str = "devices.pci";
+    /// USB devices.
+    pub const USB: &str = "devices.usb";
+    /// Monitors.
+    pub const MONITORS: &str = "devices.monitors";
+    /// What the cloud says of the instance.
+    pub const CLOUD: &str = "cloud";
+    /// Volumes and their encryption.
+    pub const VOLUMES: &str = "posture.volumes";
+    /// Boot, firewall, access control.
+    pub const SECURITY: &str = "posture.security";
+    /// Endpoint protection programs.
+    pub const PROTECTION: &str = "posture.protection";
+    /// Certificates.
+    pub const CERTIFICATES: &str = "posture.certificates";
+    /// Local accounts and privileged groups.
+    pub const ACCOUNTS: &str = "accounts";
+    /// Last logins.
+    pub const LOGINS: &str = "accounts.logins";
+    /// Units that start by themselves.
+    pub const SERVICES: &str = "services";
+    /// Listening sockets.
+    pub const LISTENERS: &str = "services.listeners";
+    /// When software was last used.
+    pub const USAGE: &str = "usage";
+    /// Other machines on the same network.
+    pub const NEIGHBOURS: &str = "neighbours";
     /// Packages of dpkg.
     pub const SOFTWARE_DPKG: &str = "software.dpkg";
     /// Extensions of browsers.

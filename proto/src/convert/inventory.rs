@@ -2,12 +2,12 @@
 
 use muster_common::inventory::{
     AdapterKind, Baseboard, Chassis, Disk, ErrorKind, Firmware, InstallState, Installation, Inventory, Item,
-    ItemKind, Memory, MemoryModule, NetworkAdapter, OperatingSystem, Package, Processor, Section,
-    SectionStatus, SourceError, System,
+    ItemKind, Memory, MemoryModule, NetworkAdapter, Package, Processor, Section, SectionStatus, SourceError,
+    System,
 };
 use prost::Message;
 
-use super::{Invalid, bounded, endpoint_time, optional_text, text, to_timestamp_endpoint};
+use super::{Invalid, bounded, endpoint_time, handle, optional_text, text, texts, to_timestamp_endpoint};
 use crate::{limits, v1};
 
 impl From<&Inventory> for v1::Inventory {
@@ -141,6 +141,29 @@ pub fn item_from_wire(wire: v1::Item) -> Result<Option<Item>, Invalid> {
         v1::item::Kind::Disk(disk) => ItemKind::Disk(disk.try_into()?),
         v1::item::Kind::NetworkAdapter(adapter) => ItemKind::NetworkAdapter(adapter.try_into()?),
         v1::item::Kind::OperatingSystem(os) => ItemKind::OperatingSystem(os.try_into()?),
+        v1::item::Kind::Cache(it) => ItemKind::Cache(it.try_into()?),
+        v1::item::Kind::Port(it) => ItemKind::Port(it.try_into()?),
+        v1::item::Kind::Slot(it) => ItemKind::Slot(it.try_into()?),
+        v1::item::Kind::OnboardDevice(it) => ItemKind::OnboardDevice(it.try_into()?),
+        v1::item::Kind::PowerSupply(it) => ItemKind::PowerSupply(it.try_into()?),
+        v1::item::Kind::Battery(it) => ItemKind::Battery(it.try_into()?),
+        v1::item::Kind::Tpm(it) => ItemKind::Tpm(it.try_into()?),
+        v1::item::Kind::PciDevice(it) => ItemKind::PciDevice(it.try_into()?),
+        v1::item::Kind::UsbDevice(it) => ItemKind::UsbDevice(it.try_into()?),
+        v1::item::Kind::Monitor(it) => ItemKind::Monitor(it.try_into()?),
+        v1::item::Kind::CloudInstance(it) => ItemKind::CloudInstance(it.try_into()?),
+        v1::item::Kind::Volume(it) => ItemKind::Volume(it.try_into()?),
+        v1::item::Kind::Security(it) => ItemKind::Security(it.try_into()?),
+        v1::item::Kind::Protection(it) => ItemKind::Protection(it.try_into()?),
+        v1::item::Kind::Certificate(it) => ItemKind::Certificate(it.try_into()?),
+        v1::item::Kind::Account(it) => ItemKind::Account(it.try_into()?),
+        v1::item::Kind::Group(it) => ItemKind::Group(it.try_into()?),
+        v1::item::Kind::Login(it) => ItemKind::Login(it.try_into()?),
+        v1::item::Kind::Service(it) => ItemKind::Service(it.try_into()?),
+        v1::item::Kind::Listener(it) => ItemKind::Listener(it.try_into()?),
+        v1::item::Kind::Usage(it) => ItemKind::Usage(it.try_into()?),
+        v1::item::Kind::Neighbour(it) => ItemKind::Neighbour(it.try_into()?),
+        v1::item::Kind::NetworkNeighbours(it) => ItemKind::NetworkNeighbours(it.try_into()?),
         v1::item::Kind::Package(package) => ItemKind::Package(package.try_into()?),
     };
     let installation = installation.map(Installation::try_from).transpose()?;
@@ -165,55 +188,44 @@ fn kind_to_wire(kind: &ItemKind) -> v1::item::Kind {
         ItemKind::Disk(disk) => v1::item::Kind::Disk(disk.into()),
         ItemKind::NetworkAdapter(adapter) => v1::item::Kind::NetworkAdapter(adapter.into()),
         ItemKind::OperatingSystem(os) => v1::item::Kind::OperatingSystem(os.into()),
+        ItemKind::Cache(it) => v1::item::Kind::Cache(it.into()),
+        ItemKind::Port(it) => v1::item::Kind::Port(it.into()),
+        ItemKind::Slot(it) => v1::item::Kind::Slot(it.into()),
+        ItemKind::OnboardDevice(it) => v1::item::Kind::OnboardDevice(it.into()),
+        ItemKind::PowerSupply(it) => v1::item::Kind::PowerSupply(it.into()),
+        ItemKind::Battery(it) => v1::item::Kind::Battery(it.into()),
+        ItemKind::Tpm(it) => v1::item::Kind::Tpm(it.into()),
+        ItemKind::PciDevice(it) => v1::item::Kind::PciDevice(it.into()),
+        ItemKind::UsbDevice(it) => v1::item::Kind::UsbDevice(it.into()),
+        ItemKind::Monitor(it) => v1::item::Kind::Monitor(it.into()),
+        ItemKind::CloudInstance(it) => v1::item::Kind::CloudInstance(it.into()),
+        ItemKind::Volume(it) => v1::item::Kind::Volume(it.into()),
+        ItemKind::Security(it) => v1::item::Kind::Security(it.into()),
+        ItemKind::Protection(it) => v1::item::Kind::Protection(it.into()),
+        ItemKind::Certificate(it) => v1::item::Kind::Certificate(it.into()),
+        ItemKind::Account(it) => v1::item::Kind::Account(it.into()),
+        ItemKind::Group(it) => v1::item::Kind::Group(it.into()),
+        ItemKind::Login(it) => v1::item::Kind::Login(it.into()),
+        ItemKind::Service(it) => v1::item::Kind::Service(it.into()),
+        ItemKind::Listener(it) => v1::item::Kind::Listener(it.into()),
+        ItemKind::Usage(it) => v1::item::Kind::Usage(it.into()),
+        ItemKind::Neighbour(it) => v1::item::Kind::Neighbour(it.into()),
+        ItemKind::NetworkNeighbours(it) => v1::item::Kind::NetworkNeighbours(it.into()),
         ItemKind::Package(package) => v1::item::Kind::Package(package.into()),
     }
 }
 
-fn handle(value: u32) -> Result<u16, Invalid> {
-    u16::try_from(value).map_err(|_| Invalid::Malformed { field: "handle" })
-}
-
-/// Makes both directions for a message whose fields bear the same names on both sides. `opt` fields are optional
-/// texts, `text` fields plain ones, `same` fields are taken as they are, `handle` fields are 16-bit numbers.
-macro_rules! convert {
-    ($name:ident { $(handle $handle:ident,)? $(text $text:ident,)* $(opt $opt:ident,)* $(same $same:ident,)* }) => {
-        impl From<&$name> for v1::$name {
-            fn from(value: &$name) -> Self {
-                let $name { $($handle,)? $($text,)* $($opt,)* $($same,)* } = value;
-                Self {
-                    $($handle: u32::from(*$handle),)?
-                    $($text: $text.clone(),)*
-                    $($opt: $opt.clone(),)*
-                    $($same: *$same,)*
-                }
-            }
-        }
-
-        impl TryFrom<v1::$name> for $name {
-            type Error = Invalid;
-
-            fn try_from(value: v1::$name) -> Result<Self, Invalid> {
-                let v1::$name { $($handle,)? $($text,)* $($opt,)* $($same,)* } = value;
-                Ok(Self {
-                    $($handle: handle($handle)?,)?
-                    $($text: text(stringify!($text), $text)?,)*
-                    $($opt: optional_text(stringify!($opt), $opt)?,)*
-                    $($same,)*
-                })
-            }
-        }
-    };
-}
-
 convert!(System { opt manufacturer, opt product_name, opt version, opt serial, opt uuid, opt sku, opt family,
-    opt hypervisor, same is_virtual, });
+    opt hypervisor, opt container, same is_virtual, });
 convert!(Baseboard { handle handle, opt manufacturer, opt product, opt version, opt serial, opt asset_tag, });
-convert!(Firmware { opt vendor, opt version, opt release_date, opt smbios_version, });
-convert!(Processor { text socket, opt manufacturer, opt model, same cores, same threads, same max_mhz, });
+convert!(Firmware { opt vendor, opt version, opt release_date, opt smbios_version,
+    list oem_strings, });
+convert!(Processor { text socket, opt manufacturer, opt model, opt serial, opt asset_tag, opt part_number,
+    same cores, same threads, same max_mhz, });
 convert!(MemoryModule { handle handle, text locator, opt bank, opt manufacturer, opt part_number, opt serial,
     opt asset_tag, opt kind, opt form_factor, same size_bytes, same speed_mts, });
 convert!(Disk { text name, opt model, opt vendor, opt serial, opt wwn, opt firmware, opt transport, same size_bytes,
-    same rotational, same removable, });
+    same rotational, same removable, same wear_percent, });
 convert!(Package { text purl_type, text namespace, text name, text version, text architecture, opt vendor,
     opt source_name, opt source_version, opt display_name, same size_bytes, });
 
@@ -250,7 +262,8 @@ impl TryFrom<v1::Chassis> for Chassis {
 
 impl From<&NetworkAdapter> for v1::NetworkAdapter {
     fn from(value: &NetworkAdapter) -> Self {
-        let NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, addresses } = value;
+        let NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, speed_mbps, addresses } =
+            value;
         let kind = match kind {
             AdapterKind::Unknown => v1::AdapterKind::Unspecified,
             AdapterKind::BuiltIn => v1::AdapterKind::BuiltIn,
@@ -265,6 +278,7 @@ impl From<&NetworkAdapter> for v1::NetworkAdapter {
             kind: kind.into(),
             wireless: *wireless,
             driver: driver.clone(),
+            speed_mbps: *speed_mbps,
             addresses: addresses.iter().map(ToString::to_string).collect(),
         }
     }
@@ -274,7 +288,8 @@ impl TryFrom<v1::NetworkAdapter> for NetworkAdapter {
     type Error = Invalid;
 
     fn try_from(value: v1::NetworkAdapter) -> Result<Self, Invalid> {
-        let v1::NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, addresses } = value;
+        let v1::NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, speed_mbps, addresses } =
+            value;
         bounded("addresses", &addresses, limits::ADAPTER_ADDRESSES)?;
         let address = |field, text: Option<String>| {
             text.map(|text| text.parse()).transpose().map_err(|_| Invalid::Malformed { field })
@@ -293,74 +308,11 @@ impl TryFrom<v1::NetworkAdapter> for NetworkAdapter {
             kind,
             wireless,
             driver: optional_text("driver", driver)?,
+            speed_mbps,
             addresses: addresses
                 .iter()
                 .map(|text| text.parse().map_err(|_| Invalid::Malformed { field: "addresses" }))
                 .collect::<Result<_, _>>()?,
-        })
-    }
-}
-
-impl From<&OperatingSystem> for v1::OperatingSystem {
-    fn from(value: &OperatingSystem) -> Self {
-        let OperatingSystem {
-            id,
-            name,
-            version,
-            version_id,
-            codename,
-            pretty_name,
-            kernel,
-            architecture,
-            machine_id,
-            hostname,
-            boot_time,
-        } = value;
-        Self {
-            id: id.clone(),
-            name: name.clone(),
-            version: version.clone(),
-            version_id: version_id.clone(),
-            codename: codename.clone(),
-            pretty_name: pretty_name.clone(),
-            kernel: kernel.clone(),
-            architecture: architecture.clone(),
-            machine_id: machine_id.clone(),
-            hostname: hostname.clone(),
-            boot_time: boot_time.map(to_timestamp_endpoint),
-        }
-    }
-}
-
-impl TryFrom<v1::OperatingSystem> for OperatingSystem {
-    type Error = Invalid;
-
-    fn try_from(value: v1::OperatingSystem) -> Result<Self, Invalid> {
-        let v1::OperatingSystem {
-            id,
-            name,
-            version,
-            version_id,
-            codename,
-            pretty_name,
-            kernel,
-            architecture,
-            machine_id,
-            hostname,
-            boot_time,
-        } = value;
-        Ok(Self {
-            id: optional_text("id", id)?,
-            name: optional_text("name", name)?,
-            version: optional_text("version", version)?,
-            version_id: optional_text("version_id", version_id)?,
-            codename: optional_text("codename", codename)?,
-            pretty_name: optional_text("pretty_name", pretty_name)?,
-            kernel: optional_text("kernel", kernel)?,
-            architecture: optional_text("architecture", architecture)?,
-            machine_id: optional_text("machine_id", machine_id)?,
-            hostname: optional_text("hostname", hostname)?,
-            boot_time: boot_time.as_ref().map(endpoint_time),
         })
     }
 }

@@ -3,7 +3,12 @@
 //! Each direction destructures its input fully, so that a new field can't be overlooked. An input that can't be used
 //! is an [`Invalid`] that names the field.
 
+#[macro_use]
+mod message;
+
 mod inventory;
+mod os;
+mod parts;
 mod settings;
 mod time;
 
@@ -66,6 +71,17 @@ pub(crate) fn text(field: &'static str, value: String) -> Result<String, Invalid
 /// The same for an optional text; an empty one means that nothing was said.
 pub(crate) fn optional_text(field: &'static str, value: Option<String>) -> Result<Option<String>, Invalid> {
     value.filter(|value| !value.is_empty()).map(|value| text(field, value)).transpose()
+}
+
+/// A list of such texts, at most [`limits::TEXT_LIST`].
+pub(crate) fn texts(field: &'static str, list: Vec<String>) -> Result<Vec<String>, Invalid> {
+    bounded(field, &list, limits::TEXT_LIST)?;
+    list.into_iter().map(|value| text(field, value)).collect()
+}
+
+/// A number that has 16 bits in the domain.
+pub(crate) fn handle(value: u32) -> Result<u16, Invalid> {
+    u16::try_from(value).map_err(|_| Invalid::Malformed { field: "handle" })
 }
 
 /// Refuses a list that is over its bound.

@@ -1236,7 +1236,10 @@ impl ::prost::Name for SourceError {
 pub struct Item {
     #[prost(message, optional, tag = "15")]
     pub installation: ::core::option::Option<Installation>,
-    #[prost(oneof = "item::Kind", tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11")]
+    #[prost(
+        oneof = "item::Kind",
+        tags = "1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38"
+    )]
     pub kind: ::core::option::Option<item::Kind>,
 }
 /// Nested message and enum types in `Item`.
@@ -1265,6 +1268,52 @@ pub mod item {
         OperatingSystem(super::OperatingSystem),
         #[prost(message, tag = "11")]
         Package(super::Package),
+        #[prost(message, tag = "16")]
+        Cache(super::Cache),
+        #[prost(message, tag = "17")]
+        Port(super::Port),
+        #[prost(message, tag = "18")]
+        Slot(super::Slot),
+        #[prost(message, tag = "19")]
+        OnboardDevice(super::OnboardDevice),
+        #[prost(message, tag = "20")]
+        PowerSupply(super::PowerSupply),
+        #[prost(message, tag = "21")]
+        Battery(super::Battery),
+        #[prost(message, tag = "22")]
+        Tpm(super::Tpm),
+        #[prost(message, tag = "23")]
+        PciDevice(super::PciDevice),
+        #[prost(message, tag = "24")]
+        UsbDevice(super::UsbDevice),
+        #[prost(message, tag = "25")]
+        Monitor(super::Monitor),
+        #[prost(message, tag = "26")]
+        CloudInstance(super::CloudInstance),
+        #[prost(message, tag = "27")]
+        Volume(super::Volume),
+        #[prost(message, tag = "28")]
+        Security(super::Security),
+        #[prost(message, tag = "29")]
+        Protection(super::Protection),
+        #[prost(message, tag = "30")]
+        Certificate(super::Certificate),
+        #[prost(message, tag = "31")]
+        Account(super::Account),
+        #[prost(message, tag = "32")]
+        Group(super::Group),
+        #[prost(message, tag = "33")]
+        Login(super::Login),
+        #[prost(message, tag = "34")]
+        Service(super::Service),
+        #[prost(message, tag = "35")]
+        Listener(super::Listener),
+        #[prost(message, tag = "36")]
+        Usage(super::Usage),
+        #[prost(message, tag = "37")]
+        Neighbour(super::Neighbour),
+        #[prost(message, tag = "38")]
+        NetworkNeighbours(super::NetworkNeighbours),
     }
 }
 impl ::prost::Name for Item {
@@ -1298,6 +1347,8 @@ pub struct System {
     pub hypervisor: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(bool, optional, tag = "9")]
     pub is_virtual: ::core::option::Option<bool>,
+    #[prost(string, optional, tag = "10")]
+    pub container: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for System {
     const NAME: &'static str = "System";
@@ -1373,6 +1424,8 @@ pub struct Firmware {
     pub release_date: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "4")]
     pub smbios_version: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "5")]
+    pub oem_strings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Firmware {
     const NAME: &'static str = "Firmware";
@@ -1398,6 +1451,12 @@ pub struct Processor {
     pub threads: ::core::option::Option<u32>,
     #[prost(uint32, optional, tag = "6")]
     pub max_mhz: ::core::option::Option<u32>,
+    #[prost(string, optional, tag = "7")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub asset_tag: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub part_number: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Processor {
     const NAME: &'static str = "Processor";
@@ -1486,6 +1545,8 @@ pub struct Disk {
     pub rotational: ::core::option::Option<bool>,
     #[prost(bool, optional, tag = "10")]
     pub removable: ::core::option::Option<bool>,
+    #[prost(uint32, optional, tag = "11")]
+    pub wear_percent: ::core::option::Option<u32>,
 }
 impl ::prost::Name for Disk {
     const NAME: &'static str = "Disk";
@@ -1513,6 +1574,8 @@ pub struct NetworkAdapter {
     pub driver: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "7")]
     pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint32, optional, tag = "8")]
+    pub speed_mbps: ::core::option::Option<u32>,
 }
 impl ::prost::Name for NetworkAdapter {
     const NAME: &'static str = "NetworkAdapter";
@@ -1548,6 +1611,24 @@ pub struct OperatingSystem {
     pub hostname: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "11")]
     pub boot_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "12")]
+    pub edition: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "13")]
+    pub build: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "14")]
+    pub install_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "15")]
+    pub time_zone: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "16")]
+    pub locale: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "17")]
+    pub kernels: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "18")]
+    pub reboot_required: ::core::option::Option<bool>,
+    #[prost(uint32, optional, tag = "19")]
+    pub pending_updates: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "20")]
+    pub pending_security_updates: ::core::option::Option<u32>,
 }
 impl ::prost::Name for OperatingSystem {
     const NAME: &'static str = "OperatingSystem";
@@ -1619,6 +1700,796 @@ impl ::prost::Name for Installation {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/muster.v1.Installation".into()
+    }
+}
+/// SMBIOS type 7.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Cache {
+    /// The structure's handle: its place in the table.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// Socket designation, such as `L1 Cache`.
+    #[prost(string, optional, tag = "2")]
+    pub designation: ::core::option::Option<::prost::alloc::string::String>,
+    /// Level, from 1.
+    #[prost(uint32, optional, tag = "3")]
+    pub level: ::core::option::Option<u32>,
+    /// Installed size in bytes.
+    #[prost(uint64, optional, tag = "4")]
+    pub size_bytes: ::core::option::Option<u64>,
+    /// Associativity, such as `8-way set-associative`.
+    #[prost(string, optional, tag = "5")]
+    pub associativity: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Cache {
+    const NAME: &'static str = "Cache";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Cache".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Cache".into()
+    }
+}
+/// SMBIOS type 8.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Port {
+    /// The structure's handle: its place in the table.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// Designation on the board.
+    #[prost(string, optional, tag = "2")]
+    pub internal: ::core::option::Option<::prost::alloc::string::String>,
+    /// Designation outside.
+    #[prost(string, optional, tag = "3")]
+    pub external: ::core::option::Option<::prost::alloc::string::String>,
+    /// Connector, such as `USB type C`.
+    #[prost(string, optional, tag = "4")]
+    pub connector: ::core::option::Option<::prost::alloc::string::String>,
+    /// What it is for, such as `Network`.
+    #[prost(string, optional, tag = "5")]
+    pub kind: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Port {
+    const NAME: &'static str = "Port";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Port".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Port".into()
+    }
+}
+/// SMBIOS type 9.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Slot {
+    /// The structure's handle: its place in the table.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// Designation, such as `PCIEX16_1`.
+    #[prost(string, optional, tag = "2")]
+    pub designation: ::core::option::Option<::prost::alloc::string::String>,
+    /// Type, such as `PCI Express 3 x16`.
+    #[prost(string, optional, tag = "3")]
+    pub kind: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether something is in it.
+    #[prost(bool, optional, tag = "4")]
+    pub in_use: ::core::option::Option<bool>,
+    /// Bus address of what is in it, such as `0000:01:00.0`.
+    #[prost(string, optional, tag = "5")]
+    pub address: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Slot {
+    const NAME: &'static str = "Slot";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Slot".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Slot".into()
+    }
+}
+/// SMBIOS type 41.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OnboardDevice {
+    /// The structure's handle: its place in the table.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// Designation.
+    #[prost(string, optional, tag = "2")]
+    pub designation: ::core::option::Option<::prost::alloc::string::String>,
+    /// Type, such as `Ethernet`.
+    #[prost(string, optional, tag = "3")]
+    pub kind: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether the firmware has it switched on.
+    #[prost(bool, optional, tag = "4")]
+    pub enabled: ::core::option::Option<bool>,
+    /// Bus address, such as `0000:00:1f.6`.
+    #[prost(string, optional, tag = "5")]
+    pub address: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for OnboardDevice {
+    const NAME: &'static str = "OnboardDevice";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.OnboardDevice".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.OnboardDevice".into()
+    }
+}
+/// SMBIOS type 39.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PowerSupply {
+    /// The structure's handle: its place in the table.
+    #[prost(uint32, tag = "1")]
+    pub handle: u32,
+    /// Where it sits.
+    #[prost(string, optional, tag = "2")]
+    pub location: ::core::option::Option<::prost::alloc::string::String>,
+    /// Name.
+    #[prost(string, optional, tag = "3")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+    /// Maker.
+    #[prost(string, optional, tag = "4")]
+    pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Serial number: a witness of identity.
+    #[prost(string, optional, tag = "5")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    /// Asset tag.
+    #[prost(string, optional, tag = "6")]
+    pub asset_tag: ::core::option::Option<::prost::alloc::string::String>,
+    /// Part number.
+    #[prost(string, optional, tag = "7")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+    /// Revision.
+    #[prost(string, optional, tag = "8")]
+    pub revision: ::core::option::Option<::prost::alloc::string::String>,
+    /// Highest output in watts.
+    #[prost(uint32, optional, tag = "9")]
+    pub max_watts: ::core::option::Option<u32>,
+    /// Whether it can be changed in use.
+    #[prost(bool, optional, tag = "10")]
+    pub hot_replaceable: ::core::option::Option<bool>,
+    /// Whether the bay is filled.
+    #[prost(bool, optional, tag = "11")]
+    pub present: ::core::option::Option<bool>,
+}
+impl ::prost::Name for PowerSupply {
+    const NAME: &'static str = "PowerSupply";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.PowerSupply".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.PowerSupply".into()
+    }
+}
+/// A portable battery: SMBIOS type 22, and `/sys/class/power_supply`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Battery {
+    /// Name in the operating system, such as `BAT0`, or the place that SMBIOS states.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Maker.
+    #[prost(string, optional, tag = "2")]
+    pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Model.
+    #[prost(string, optional, tag = "3")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+    /// Serial number: a witness of identity.
+    #[prost(string, optional, tag = "4")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    /// Chemistry, such as `Li-ion`.
+    #[prost(string, optional, tag = "5")]
+    pub chemistry: ::core::option::Option<::prost::alloc::string::String>,
+    /// Capacity when new, in milliwatt-hours.
+    #[prost(uint32, optional, tag = "6")]
+    pub design_mwh: ::core::option::Option<u32>,
+    /// Capacity when full now, in milliwatt-hours.
+    #[prost(uint32, optional, tag = "7")]
+    pub full_mwh: ::core::option::Option<u32>,
+    /// Charge cycles.
+    #[prost(uint32, optional, tag = "8")]
+    pub cycles: ::core::option::Option<u32>,
+    /// Date of making as written.
+    #[prost(string, optional, tag = "9")]
+    pub manufactured: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Battery {
+    const NAME: &'static str = "Battery";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Battery".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Battery".into()
+    }
+}
+/// A trusted platform module: SMBIOS type 43, and `/sys/class/tpm`.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Tpm {
+    /// Name in the operating system, such as `tpm0`; `tpm` where only SMBIOS tells.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Specification, such as `2.0`.
+    #[prost(string, optional, tag = "2")]
+    pub version: ::core::option::Option<::prost::alloc::string::String>,
+    /// Vendor id, such as `INTC`.
+    #[prost(string, optional, tag = "3")]
+    pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Firmware version.
+    #[prost(string, optional, tag = "4")]
+    pub firmware: ::core::option::Option<::prost::alloc::string::String>,
+    /// Description in the firmware.
+    #[prost(string, optional, tag = "5")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Tpm {
+    const NAME: &'static str = "Tpm";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Tpm".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Tpm".into()
+    }
+}
+/// One function on the PCI bus.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PciDevice {
+    /// Bus address, such as `0000:00:02.0`.
+    #[prost(string, tag = "1")]
+    pub address: ::prost::alloc::string::String,
+    /// Class, subclass and programming interface, 24 bits.
+    #[prost(uint32, tag = "2")]
+    pub class_code: u32,
+    /// Vendor id, 16 bits.
+    #[prost(uint32, tag = "3")]
+    pub vendor_id: u32,
+    /// Device id, 16 bits.
+    #[prost(uint32, tag = "4")]
+    pub device_id: u32,
+    /// Subsystem vendor id, 16 bits.
+    #[prost(uint32, optional, tag = "5")]
+    pub subsystem_vendor_id: ::core::option::Option<u32>,
+    /// Subsystem device id, 16 bits.
+    #[prost(uint32, optional, tag = "6")]
+    pub subsystem_device_id: ::core::option::Option<u32>,
+    /// Class by pci.ids, such as `VGA compatible controller`.
+    #[prost(string, optional, tag = "7")]
+    pub class: ::core::option::Option<::prost::alloc::string::String>,
+    /// Vendor by pci.ids.
+    #[prost(string, optional, tag = "8")]
+    pub vendor: ::core::option::Option<::prost::alloc::string::String>,
+    /// Device by pci.ids.
+    #[prost(string, optional, tag = "9")]
+    pub device: ::core::option::Option<::prost::alloc::string::String>,
+    /// Kernel driver.
+    #[prost(string, optional, tag = "10")]
+    pub driver: ::core::option::Option<::prost::alloc::string::String>,
+    /// Serial number, where the device states one.
+    #[prost(string, optional, tag = "11")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for PciDevice {
+    const NAME: &'static str = "PciDevice";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.PciDevice".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.PciDevice".into()
+    }
+}
+/// One device on the USB bus.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UsbDevice {
+    /// Place on the bus, such as `1-4.2`.
+    #[prost(string, tag = "1")]
+    pub place: ::prost::alloc::string::String,
+    /// Vendor id, 16 bits.
+    #[prost(uint32, tag = "2")]
+    pub vendor_id: u32,
+    /// Product id, 16 bits.
+    #[prost(uint32, tag = "3")]
+    pub product_id: u32,
+    /// Maker as the device says.
+    #[prost(string, optional, tag = "4")]
+    pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Product as the device says.
+    #[prost(string, optional, tag = "5")]
+    pub product: ::core::option::Option<::prost::alloc::string::String>,
+    /// Serial number.
+    #[prost(string, optional, tag = "6")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    /// What it is, such as `Mass storage`.
+    #[prost(string, optional, tag = "7")]
+    pub class: ::core::option::Option<::prost::alloc::string::String>,
+    /// USB version, such as `3.20`.
+    #[prost(string, optional, tag = "8")]
+    pub usb_version: ::core::option::Option<::prost::alloc::string::String>,
+    /// Release of the device, such as `1.00`.
+    #[prost(string, optional, tag = "9")]
+    pub device_version: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for UsbDevice {
+    const NAME: &'static str = "UsbDevice";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.UsbDevice".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.UsbDevice".into()
+    }
+}
+/// One monitor: VESA E-EDID.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Monitor {
+    /// Connector, such as `card0-DP-1`.
+    #[prost(string, tag = "1")]
+    pub connector: ::prost::alloc::string::String,
+    /// Three letters by the PNP id registry, such as `DEL`.
+    #[prost(string, optional, tag = "2")]
+    pub manufacturer_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Maker by name, where it is known.
+    #[prost(string, optional, tag = "3")]
+    pub manufacturer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Model as the monitor says.
+    #[prost(string, optional, tag = "4")]
+    pub model: ::core::option::Option<::prost::alloc::string::String>,
+    /// Product code, 16 bits.
+    #[prost(uint32, optional, tag = "5")]
+    pub product_code: ::core::option::Option<u32>,
+    /// Serial number as text.
+    #[prost(string, optional, tag = "6")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    /// Serial number as the number in the header.
+    #[prost(uint32, optional, tag = "7")]
+    pub serial_number: ::core::option::Option<u32>,
+    /// Week of making.
+    #[prost(uint32, optional, tag = "8")]
+    pub made_week: ::core::option::Option<u32>,
+    /// Year of making, or of the model.
+    #[prost(uint32, optional, tag = "9")]
+    pub made_year: ::core::option::Option<u32>,
+    /// Native width in pixels.
+    #[prost(uint32, optional, tag = "10")]
+    pub width_px: ::core::option::Option<u32>,
+    /// Native height in pixels.
+    #[prost(uint32, optional, tag = "11")]
+    pub height_px: ::core::option::Option<u32>,
+    /// Width of the picture in millimetres.
+    #[prost(uint32, optional, tag = "12")]
+    pub width_mm: ::core::option::Option<u32>,
+    /// Height of the picture in millimetres.
+    #[prost(uint32, optional, tag = "13")]
+    pub height_mm: ::core::option::Option<u32>,
+    /// Whether it is the built-in panel.
+    #[prost(bool, optional, tag = "14")]
+    pub built_in: ::core::option::Option<bool>,
+}
+impl ::prost::Name for Monitor {
+    const NAME: &'static str = "Monitor";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Monitor".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Monitor".into()
+    }
+}
+/// A cloud instance, by its metadata service.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CloudInstance {
+    /// `aws`, `azure` or `gcp`.
+    #[prost(string, tag = "1")]
+    pub provider: ::prost::alloc::string::String,
+    /// Instance id: with its account, evidence of identity.
+    #[prost(string, optional, tag = "2")]
+    pub instance_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Account, subscription or project.
+    #[prost(string, optional, tag = "3")]
+    pub account: ::core::option::Option<::prost::alloc::string::String>,
+    /// Region.
+    #[prost(string, optional, tag = "4")]
+    pub region: ::core::option::Option<::prost::alloc::string::String>,
+    /// Zone.
+    #[prost(string, optional, tag = "5")]
+    pub zone: ::core::option::Option<::prost::alloc::string::String>,
+    /// Machine type.
+    #[prost(string, optional, tag = "6")]
+    pub instance_type: ::core::option::Option<::prost::alloc::string::String>,
+    /// Image that it was made of.
+    #[prost(string, optional, tag = "7")]
+    pub image: ::core::option::Option<::prost::alloc::string::String>,
+    /// Name given by its owner.
+    #[prost(string, optional, tag = "8")]
+    pub name: ::core::option::Option<::prost::alloc::string::String>,
+    /// Tags as `key=value`, sorted, at most 64.
+    #[prost(string, repeated, tag = "9")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for CloudInstance {
+    const NAME: &'static str = "CloudInstance";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CloudInstance".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CloudInstance".into()
+    }
+}
+/// One mounted file system or swap space that keeps data.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Volume {
+    /// Device, such as `dm-0` or `nvme0n1p2`.
+    #[prost(string, tag = "1")]
+    pub device: ::prost::alloc::string::String,
+    /// Where it is mounted; `swap` for swap space.
+    #[prost(string, tag = "2")]
+    pub mount_point: ::prost::alloc::string::String,
+    /// Type of file system.
+    #[prost(string, optional, tag = "3")]
+    pub file_system: ::core::option::Option<::prost::alloc::string::String>,
+    /// Name given to it.
+    #[prost(string, optional, tag = "4")]
+    pub label: ::core::option::Option<::prost::alloc::string::String>,
+    /// Size in bytes.
+    #[prost(uint64, optional, tag = "5")]
+    pub size_bytes: ::core::option::Option<u64>,
+    /// Whether what is written is encrypted on its way to the disk.
+    #[prost(bool, optional, tag = "6")]
+    pub encrypted: ::core::option::Option<bool>,
+    /// How, such as `LUKS2`, `LUKS1`, `plain dm-crypt`, `fscrypt`.
+    #[prost(string, optional, tag = "7")]
+    pub encryption: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Volume {
+    const NAME: &'static str = "Volume";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Volume".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Volume".into()
+    }
+}
+/// Settings of the machine as a whole.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Security {
+    /// Whether UEFI secure boot is on.
+    #[prost(bool, optional, tag = "1")]
+    pub secure_boot: ::core::option::Option<bool>,
+    /// `uefi` or `bios`.
+    #[prost(string, optional, tag = "2")]
+    pub boot_mode: ::core::option::Option<::prost::alloc::string::String>,
+    /// Kernel lockdown: `none`, `integrity`, `confidentiality`.
+    #[prost(string, optional, tag = "3")]
+    pub kernel_lockdown: ::core::option::Option<::prost::alloc::string::String>,
+    /// Mandatory access control in force: `selinux enforcing`, `selinux permissive`, `apparmor`, `none`.
+    #[prost(string, optional, tag = "4")]
+    pub access_control: ::core::option::Option<::prost::alloc::string::String>,
+    /// What manages the firewall: `firewalld`, `ufw`, `nftables`, `iptables`.
+    #[prost(string, optional, tag = "5")]
+    pub firewall: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether a firewall is set to be on.
+    #[prost(bool, optional, tag = "6")]
+    pub firewall_active: ::core::option::Option<bool>,
+    /// Whether security updates install by themselves.
+    #[prost(bool, optional, tag = "7")]
+    pub automatic_updates: ::core::option::Option<bool>,
+    /// Whether an idle screen locks for everyone.
+    #[prost(bool, optional, tag = "8")]
+    pub screen_lock: ::core::option::Option<bool>,
+}
+impl ::prost::Name for Security {
+    const NAME: &'static str = "Security";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Security".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Security".into()
+    }
+}
+/// One endpoint protection program.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Protection {
+    /// Name, such as `ClamAV`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Maker.
+    #[prost(string, optional, tag = "2")]
+    pub vendor: ::core::option::Option<::prost::alloc::string::String>,
+    /// Version.
+    #[prost(string, optional, tag = "3")]
+    pub version: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether it is set to run.
+    #[prost(bool, optional, tag = "4")]
+    pub enabled: ::core::option::Option<bool>,
+    /// Whether it runs.
+    #[prost(bool, optional, tag = "5")]
+    pub running: ::core::option::Option<bool>,
+    /// When its definitions were last renewed, by the endpoint's clock.
+    #[prost(message, optional, tag = "6")]
+    pub definitions: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for Protection {
+    const NAME: &'static str = "Protection";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Protection".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Protection".into()
+    }
+}
+/// One certificate that is installed on the machine.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Certificate {
+    /// SHA-256 of the certificate, lower-case hexadecimal.
+    #[prost(string, tag = "1")]
+    pub fingerprint: ::prost::alloc::string::String,
+    /// Subject.
+    #[prost(string, optional, tag = "2")]
+    pub subject: ::core::option::Option<::prost::alloc::string::String>,
+    /// Issuer.
+    #[prost(string, optional, tag = "3")]
+    pub issuer: ::core::option::Option<::prost::alloc::string::String>,
+    /// Serial number, hexadecimal.
+    #[prost(string, optional, tag = "4")]
+    pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    /// Start of validity.
+    #[prost(message, optional, tag = "5")]
+    pub not_before: ::core::option::Option<::prost_types::Timestamp>,
+    /// End of validity.
+    #[prost(message, optional, tag = "6")]
+    pub not_after: ::core::option::Option<::prost_types::Timestamp>,
+    /// File that holds it.
+    #[prost(string, optional, tag = "7")]
+    pub path: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Certificate {
+    const NAME: &'static str = "Certificate";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Certificate".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Certificate".into()
+    }
+}
+/// One local account.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Account {
+    /// Login name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Numeric id.
+    #[prost(uint32, tag = "2")]
+    pub uid: u32,
+    /// Name of the person or purpose.
+    #[prost(string, optional, tag = "3")]
+    pub full_name: ::core::option::Option<::prost::alloc::string::String>,
+    /// Home folder.
+    #[prost(string, optional, tag = "4")]
+    pub home: ::core::option::Option<::prost::alloc::string::String>,
+    /// Shell.
+    #[prost(string, optional, tag = "5")]
+    pub shell: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether its shell and password let somebody in.
+    #[prost(bool, optional, tag = "6")]
+    pub may_log_in: ::core::option::Option<bool>,
+    /// Whether it is root or in a privileged group.
+    #[prost(bool, optional, tag = "7")]
+    pub privileged: ::core::option::Option<bool>,
+}
+impl ::prost::Name for Account {
+    const NAME: &'static str = "Account";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Account".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Account".into()
+    }
+}
+/// One group whose members may do more than others.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Group {
+    /// Name.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Numeric id.
+    #[prost(uint32, tag = "2")]
+    pub gid: u32,
+    /// Login names, sorted, at most 1,000.
+    #[prost(string, repeated, tag = "3")]
+    pub members: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Group {
+    const NAME: &'static str = "Group";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Group".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Group".into()
+    }
+}
+/// When somebody last logged in. Told only where charter and machine allow it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Login {
+    /// Login name.
+    #[prost(string, tag = "1")]
+    pub user: ::prost::alloc::string::String,
+    /// Last login, by the endpoint's clock.
+    #[prost(message, optional, tag = "2")]
+    pub last: ::core::option::Option<::prost_types::Timestamp>,
+    /// Terminal.
+    #[prost(string, optional, tag = "3")]
+    pub terminal: ::core::option::Option<::prost::alloc::string::String>,
+    /// Host that it came from.
+    #[prost(string, optional, tag = "4")]
+    pub from: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Login {
+    const NAME: &'static str = "Login";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Login".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Login".into()
+    }
+}
+/// One unit that the service manager starts.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Service {
+    /// Unit, such as `ssh.service`.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// `service`, `timer`, `socket` or `path`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Description.
+    #[prost(string, optional, tag = "3")]
+    pub description: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether it starts by itself.
+    #[prost(bool, optional, tag = "4")]
+    pub enabled: ::core::option::Option<bool>,
+    /// Program that it starts, without arguments.
+    #[prost(string, optional, tag = "5")]
+    pub program: ::core::option::Option<::prost::alloc::string::String>,
+    /// Account that it runs as.
+    #[prost(string, optional, tag = "6")]
+    pub user: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Service {
+    const NAME: &'static str = "Service";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Service".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Service".into()
+    }
+}
+/// One listening socket.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Listener {
+    /// `tcp` or `udp`.
+    #[prost(string, tag = "1")]
+    pub protocol: ::prost::alloc::string::String,
+    /// Address that it is bound to; `::` and `0.0.0.0` for all.
+    #[prost(string, tag = "2")]
+    pub address: ::prost::alloc::string::String,
+    /// Port.
+    #[prost(uint32, tag = "3")]
+    pub port: u32,
+    /// Account that owns it.
+    #[prost(uint32, optional, tag = "4")]
+    pub uid: ::core::option::Option<u32>,
+    /// Unit that it belongs to, by its control group.
+    #[prost(string, optional, tag = "5")]
+    pub service: ::core::option::Option<::prost::alloc::string::String>,
+    /// Name of the program, where that may be read.
+    #[prost(string, optional, tag = "6")]
+    pub program: ::core::option::Option<::prost::alloc::string::String>,
+    /// Package that the program belongs to, where that is known.
+    #[prost(string, optional, tag = "7")]
+    pub package: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Listener {
+    const NAME: &'static str = "Listener";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Listener".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Listener".into()
+    }
+}
+/// Use of one application: never arguments, titles, files or who.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Usage {
+    /// purl type of the package, such as `deb`.
+    #[prost(string, tag = "1")]
+    pub purl_type: ::prost::alloc::string::String,
+    /// Name of the package, or of the program where no package is known.
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    /// The day on which it last ran, by the endpoint's clock.
+    #[prost(message, optional, tag = "3")]
+    pub last_used: ::core::option::Option<::prost_types::Timestamp>,
+    /// Days on which it ran, of the last 90 that were watched.
+    #[prost(uint32, optional, tag = "4")]
+    pub days_used: ::core::option::Option<u32>,
+    /// How many days were watched, at most 90.
+    #[prost(uint32, optional, tag = "5")]
+    pub days_watched: ::core::option::Option<u32>,
+    /// `program` where its path was seen, `name` where only its name was.
+    #[prost(string, optional, tag = "6")]
+    pub confidence: ::core::option::Option<::prost::alloc::string::String>,
+}
+impl ::prost::Name for Usage {
+    const NAME: &'static str = "Usage";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Usage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Usage".into()
+    }
+}
+/// One machine that was heard of.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Neighbour {
+    /// Its MAC address; never a randomised one.
+    #[prost(string, tag = "1")]
+    pub mac: ::prost::alloc::string::String,
+    /// Addresses that it used, sorted, at most 16.
+    #[prost(string, repeated, tag = "2")]
+    pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The network as the charter names it.
+    #[prost(string, tag = "3")]
+    pub network: ::prost::alloc::string::String,
+    /// Whether it says that it routes.
+    #[prost(bool, optional, tag = "4")]
+    pub router: ::core::option::Option<bool>,
+}
+impl ::prost::Name for Neighbour {
+    const NAME: &'static str = "Neighbour";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Neighbour".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Neighbour".into()
+    }
+}
+/// What a network holds beside those that are listed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NetworkNeighbours {
+    /// The network as the charter names it.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    /// Machines that are listed.
+    #[prost(uint32, tag = "2")]
+    pub listed: u32,
+    /// Machines with a randomised address: counted, not listed.
+    #[prost(uint32, tag = "3")]
+    pub randomised: u32,
+}
+impl ::prost::Name for NetworkNeighbours {
+    const NAME: &'static str = "NetworkNeighbours";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.NetworkNeighbours".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.NetworkNeighbours".into()
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]

@@ -31,6 +31,7 @@ pub(super) fn system(host: &dyn Host, problems: &mut Problems) -> Option<System>
         family: value("product_family"),
         hypervisor: None,
         is_virtual: None,
+        container: None,
     };
     (system != System::default()).then_some(system)
 }
@@ -71,6 +72,7 @@ pub(super) fn firmware(host: &dyn Host, problems: &mut Problems) -> Option<Firmw
         version: value("bios_version"),
         release_date: value("bios_date"),
         smbios_version: None,
+        oem_strings: Vec::new(),
     };
     (firmware != Firmware::default()).then_some(firmware)
 }

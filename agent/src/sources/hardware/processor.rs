@@ -96,6 +96,7 @@ fn by_kernel(host: &dyn Host, problems: &mut Problems) -> Vec<Processor> {
                 cores: number("cpu cores"),
                 threads: Some(0),
                 max_mhz,
+                ..Processor::default()
             });
         processor.threads = processor.threads.map(|threads| threads + 1);
     }
@@ -159,6 +160,7 @@ mod tests {
             cores: Some(2),
             threads: Some(2),
             max_mhz: Some(4200),
+            ..Processor::default()
         };
         assert_eq!(found, [expected("cpu0"), expected("cpu1")]);
     }

@@ -95,6 +95,7 @@ impl Link<'_> {
             kind,
             wireless: Some(self.has("wireless") || self.has("phy80211")),
             driver: read::link_name(self.host, &self.path("device/driver")),
+            speed_mbps: None,
             addresses,
         })
     }

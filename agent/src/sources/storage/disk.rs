@@ -95,6 +95,7 @@ impl Device<'_> {
             size_bytes,
             rotational: self.value("queue/rotational", problems).map(|rotational| rotational == "1"),
             removable,
+            wear_percent: None,
             transport: transport.map(str::to_owned),
         })
     }
@@ -234,6 +235,7 @@ mod tests {
                 transport: Some("nvme".to_owned()),
                 rotational: Some(false),
                 removable: Some(false),
+                ..Disk::default()
             }]
         );
     }

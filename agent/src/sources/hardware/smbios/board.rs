@@ -20,6 +20,7 @@ pub(in crate::sources::hardware) fn firmware(
         version: structure.string(0x05, problems),
         release_date: structure.string(0x08, problems),
         smbios_version: smbios.version(),
+        oem_strings: Vec::new(),
     }
 }
 
@@ -44,6 +45,7 @@ pub(in crate::sources::hardware) fn system(
         family: structure.string(0x1a, problems),
         hypervisor: None,
         is_virtual: None,
+        container: None,
     }
 }
 

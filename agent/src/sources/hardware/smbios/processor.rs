@@ -25,6 +25,9 @@ pub(in crate::sources::hardware) fn processor(
         cores: count(structure, 0x23, 0x2a),
         threads: count(structure, 0x25, 0x2e),
         max_mhz: structure.word(0x14).filter(|speed| *speed > 0).map(u32::from),
+        serial: structure.string(0x20, problems),
+        asset_tag: structure.string(0x21, problems),
+        part_number: structure.string(0x22, problems),
     })
 }
 

@@ -32,6 +32,11 @@ pub(crate) fn bounded(text: &str, limit: usize) -> String {
     }
 }
 
+/// The start of a value that is wrong, for a message.
+pub(crate) fn shown(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes.get(..64).unwrap_or(bytes)).into_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,6 +68,20 @@ impl SectionName {
     pub const SOFTWARE_SWID: &str = "software.swid";
     /// Versioned trees under /opt.
     pub const SOFTWARE_OPT: &str = "software.opt";
+    /// Packages of apk.
+    pub const SOFTWARE_APK: &str = "software.apk";
+    /// Packages of pacman.
+    pub const SOFTWARE_PACMAN: &str = "software.pacman";
+    /// Packages of Portage.
+    pub const SOFTWARE_PORTAGE: &str = "software.portage";
+    /// What Nix profiles hold.
+    pub const SOFTWARE_NIX: &str = "software.nix";
+    /// Snaps.
+    pub const SOFTWARE_SNAP: &str = "software.snap";
+    /// Flatpak applications and runtimes.
+    pub const SOFTWARE_FLATPAK: &str = "software.flatpak";
+    /// AppImages.
+    pub const SOFTWARE_APPIMAGE: &str = "software.appimage";
     /// Python packages.
     pub const SOFTWARE_PYTHON: &str = "software.python";
     /// Node packages that npm installed for everybody or for a user.

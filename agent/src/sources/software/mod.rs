@@ -1,18 +1,25 @@
 //! Installed software: one file a package manager, read from its own database, and one for each kind of software that
 //! no package manager knows but auditors ask for.
 
+pub(crate) mod apk;
+pub(crate) mod appimage;
 pub(crate) mod browser;
-pub(super) mod cargo;
-pub(super) mod conda;
+pub(crate) mod cargo;
+pub(crate) mod conda;
 pub(super) mod dpkg;
 pub(crate) mod editor;
-pub(super) mod gem;
-pub(super) mod homebrew;
+pub(crate) mod flatpak;
+pub(crate) mod gem;
+pub(crate) mod homebrew;
 pub(crate) mod java;
 mod language;
-pub(super) mod npm;
+pub(crate) mod nix;
+pub(crate) mod npm;
 pub(crate) mod oracle;
-pub(super) mod python;
+pub(crate) mod pacman;
+pub(crate) mod portage;
+pub(crate) mod python;
+pub(crate) mod snap;
 pub(crate) mod swid;
 #[cfg(test)]
 mod testing;

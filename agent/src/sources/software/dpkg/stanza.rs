@@ -5,7 +5,10 @@
 
 use muster_common::inventory::{ErrorKind, InstallState};
 
-use crate::sources::part::{ITEMS_LIMIT, Problems};
+use crate::sources::{
+    part::{ITEMS_LIMIT, Problems},
+    text,
+};
 
 /// One package as the database states it.
 #[derive(Debug, Clone, Copy)]
@@ -131,21 +134,25 @@ impl<'a> Fields<'a> {
             return Err("a stanza names no package".to_owned());
         };
         if !is_name(name) {
-            return Err(format!("{:?} is no package name", shown(name)));
+            return Err(format!("{:?} is no package name", text::shown(name)));
         }
         let state = match self.status {
             Some(status) => state(status).ok_or_else(|| {
-                format!("package {} has an unknown status {:?}", shown(name), shown(status))
+                format!("package {} has an unknown status {:?}", text::shown(name), text::shown(status))
             })?,
-            None => stateless.ok_or_else(|| format!("package {} has no status", shown(name)))?,
+            None => stateless.ok_or_else(|| format!("package {} has no status", text::shown(name)))?,
         };
         let version = self.version.unwrap_or_default();
         // Only a package that is gone may have none.
         if state.install.is_some() && version.is_empty() {
-            return Err(format!("package {} has no version", shown(name)));
+            return Err(format!("package {} has no version", text::shown(name)));
         }
         if version.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control()) {
-            return Err(format!("package {} has a malformed version {:?}", shown(name), shown(version)));
+            return Err(format!(
+                "package {} has a malformed version {:?}",
+                text::shown(name),
+                text::shown(version)
+            ));
         }
         Ok(Entry {
             name,
@@ -182,9 +189,4 @@ fn state(status: &[u8]) -> Option<State> {
         _ => return None,
     };
     words.next().is_none().then_some(State { install, held: wanted == b"hold" })
-}
-
-/// The start of a value, for a message.
-fn shown(value: &[u8]) -> String {
-    String::from_utf8_lossy(value.get(..64).unwrap_or(value)).into_owned()
 }

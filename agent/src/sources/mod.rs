@@ -91,6 +91,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &network::adapter::AdapterSource,
     &os::release::ReleaseSource,
     &software::dpkg::DpkgSource,
+    &software::rpm::RpmSource,
     &software::apk::ApkSource,
     &software::pacman::PacmanSource,
     &software::portage::PortageSource,

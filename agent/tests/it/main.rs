@@ -6,6 +6,7 @@ mod fence;
 mod fixtures;
 mod flatpak;
 mod package_managers;
+mod rpm;
 mod sandbox;
 mod service;
 mod session;

@@ -54,6 +54,8 @@ impl SectionName {
     pub const NEIGHBOURS: &str = "neighbours";
     /// Packages of dpkg.
     pub const SOFTWARE_DPKG: &str = "software.dpkg";
+    /// Packages of rpm.
+    pub const SOFTWARE_RPM: &str = "software.rpm";
     /// Extensions of browsers.
     pub const SOFTWARE_BROWSER: &str = "software.browser";
     /// Extensions of editors.

@@ -46,6 +46,11 @@ const NEEDS: &[Need] = &[
         package: "flatpak",
         why: "what it installs and lists is compared with what the agent finds",
     },
+    Need {
+        probe: &["gem", "--version"],
+        package: "ruby",
+        why: "the gems that it installs and lists are compared with what the agent finds",
+    },
 ];
 
 /// Installs what is missing where that is allowed; else says which command would.

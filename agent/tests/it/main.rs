@@ -5,6 +5,7 @@ mod dpkg;
 mod fence;
 mod fixtures;
 mod flatpak;
+mod languages;
 mod package_managers;
 mod rpm;
 mod sandbox;

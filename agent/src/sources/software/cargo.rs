@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::{
     host::{Host, HostError},
     sources::{
+        Stamp,
         part::SectionPart,
         software::language::{Language, LanguageSource, Place, Scope, layout, time},
     },
@@ -28,6 +29,7 @@ const LANGUAGE: Language = Language {
         system: ["usr/local", "usr/local/cargo", "opt/cargo"],
         home: [".cargo", ".local"],
     },
+    stamp: Stamp::Touched,
     named_by_home: None,
     read,
 };

@@ -12,6 +12,7 @@ use muster_common::inventory::{ErrorKind, Package, SectionName};
 use crate::{
     host::Host,
     sources::{
+        Stamp,
         part::SectionPart,
         software::language::{Language, LanguageSource, Place, Scope, layout, time},
     },
@@ -50,6 +51,7 @@ const LANGUAGE: Language = Language {
             "micromamba/envs/*/conda-meta",
         ],
     },
+    stamp: Stamp::Folders,
     named_by_home: Some(registered),
     read,
 };

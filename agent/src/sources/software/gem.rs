@@ -12,6 +12,7 @@ use muster_common::inventory::{ErrorKind, Package, SectionName};
 use crate::{
     host::{Host, HostError},
     sources::{
+        Stamp,
         part::{Problems, SectionPart},
         software::language::{Language, LanguageSource, Place, Scope, layout, time},
     },
@@ -46,6 +47,7 @@ const LANGUAGE: Language = Language {
             ".rubies/*/lib/ruby/gems/*/specifications",
         ],
     },
+    stamp: Stamp::Folders,
     named_by_home: None,
     read,
 };

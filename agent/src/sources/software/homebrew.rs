@@ -15,6 +15,7 @@ use serde::Deserialize;
 use crate::{
     host::{Host, HostError},
     sources::{
+        Stamp,
         part::{Problems, SectionPart},
         software::language::{Language, LanguageSource, Place, Scope, layout},
     },
@@ -34,6 +35,7 @@ const LANGUAGE: Language = Language {
         system: ["home/linuxbrew/.linuxbrew", "opt/homebrew", "usr/local"],
         home: [".linuxbrew", ".homebrew", "homebrew"],
     },
+    stamp: Stamp::Folders,
     named_by_home: None,
     read,
 };

@@ -19,7 +19,7 @@ use muster_proto::limits;
 use crate::{
     host::{FileKind, Host, HostError},
     sources::{
-        Personal, Source, homes,
+        Personal, Source, Stamp, homes,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read, text,
     },
@@ -45,6 +45,8 @@ pub(crate) struct Language {
     pub(super) section: &'static str,
     /// Where to look.
     pub(super) layout: Layout,
+    /// How to notice that nothing was installed, upgraded or removed.
+    pub(super) stamp: Stamp,
     /// Further folders that a home names, such as in a tool's own register.
     pub(super) named_by_home: Option<Named>,
     /// Reads one folder.
@@ -128,6 +130,10 @@ impl Source for LanguageSource {
             Scope::System => None,
             Scope::People => Some(Personal::PerUser),
         }
+    }
+
+    fn stamp(&self) -> Stamp {
+        self.language.stamp
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -368,5 +374,123 @@ impl<'a> Finder<'a> {
             problems.add(path, ErrorKind::TooLarge, message);
         }
         self.tries < TRIES_LIMIT
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, os::unix::fs::symlink, path::Path};
+
+    use rustix::fs::{CWD, FileType, Mode, mknodat};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{host::RecordedHost, sources::testing::recorded};
+
+    const LANGUAGE: Language = Language {
+        name: "x",
+        people_name: "x-people",
+        section: SectionName::SOFTWARE_NPM,
+        layout: layout! { system: ["usr/lib/x*/a-*-z", "home/shared/x", "opt/*/x"], home: ["x", "envs/*/x"] },
+        stamp: Stamp::Folders,
+        named_by_home: Some(|_, home| vec![format!("{home}/named")]),
+        read: |_, _, _| {},
+    };
+
+    fn found(scope: Scope, folder: &Path) -> (Vec<String>, Vec<String>) {
+        let mut problems = Problems::default();
+        let source = LanguageSource { language: &LANGUAGE, scope };
+        let places = source.places(&RecordedHost::open(folder).unwrap(), &mut problems);
+        (
+            places
+                .into_iter()
+                .map(|Place { path, user }| format!("{path} {user}").trim_end().to_owned())
+                .collect(),
+            problems.into_entries().into_iter().map(|entry| entry.message).collect(),
+        )
+    }
+
+    /// A machine with these folders.
+    fn machine(folders: &[&str]) -> TempDir {
+        let (root, _) = recorded(&[]);
+        folders.iter().for_each(|folder| fs::create_dir_all(root.path().join(folder)).unwrap());
+        root
+    }
+
+    #[test]
+    fn patterns_name_folders() {
+        let root = machine(&[
+            "usr/lib/x1/a-1-z",
+            "usr/lib/x1/a-z",
+            "usr/lib/x1/a-1-y",
+            "usr/lib/x/a--z",
+            "usr/lib/y/a-1-z",
+            "home/shared/x",
+            "opt/.hidden/x",
+            "opt/tool/x",
+            "root/envs/one/x",
+            "root/named",
+            "home/ann/x",
+            "home/ann/named/deeper",
+        ]);
+        fs::write(root.path().join("opt/file"), "").unwrap();
+        fs::write(root.path().join("root/x"), "").unwrap();
+        let system = [
+            "usr/lib/x/a--z",
+            "usr/lib/x1/a-1-z",
+            "home/shared/x",
+            "opt/tool/x",
+            "root/envs/one/x root",
+            "root/named root",
+        ];
+        assert_eq!(found(Scope::System, root.path()), (system.map(str::to_owned).to_vec(), Vec::new()));
+        let people = ["home/ann/x ann", "home/ann/named ann"];
+        assert_eq!(found(Scope::People, root.path()), (people.map(str::to_owned).to_vec(), Vec::new()));
+
+        // Homes on a network are not woken for what everybody shares either.
+        fs::create_dir_all(root.path().join("proc")).unwrap();
+        fs::write(root.path().join("proc/mounts"), "filer:/home /home nfs4 rw 0 0\n").unwrap();
+        let (system, problems) = found(Scope::System, root.path());
+        assert_eq!((system.len(), problems.len()), (5, 0));
+        assert!(!system.contains(&"home/shared/x".to_owned()));
+        assert_eq!(found(Scope::People, root.path()).0, [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_folder_counts_once_and_links_lead_nowhere_else() {
+        let outside = machine(&["x"]);
+        let root = machine(&["opt/real/x", "opt/loop", "opt/pipe"]);
+        let at = |path: &str| root.path().join(path);
+        symlink("real", at("opt/alias")).unwrap();
+        symlink("x", at("opt/loop/x")).unwrap();
+        symlink(outside.path(), at("opt/out")).unwrap();
+        symlink("/opt", at("opt/real/x/opt")).unwrap();
+        mknodat(CWD, at("opt/pipe/x"), FileType::Fifo, Mode::RUSR, 0).unwrap();
+        let (places, problems) = found(Scope::System, root.path());
+        assert_eq!(places, ["opt/alias/x"]);
+        assert_eq!(problems.len(), 1, "a loop is a problem: {problems:?}");
+    }
+
+    #[test]
+    fn a_crowd_is_cut() {
+        let root = machine(&[]);
+        for number in 0..PLACES_LIMIT + 10 {
+            fs::create_dir_all(root.path().join(format!("opt/{number}/x"))).unwrap();
+        }
+        let (places, problems) = found(Scope::System, root.path());
+        assert_eq!((places.len(), problems), (PLACES_LIMIT, vec!["more than 1000 environments".to_owned()]));
+    }
+
+    #[test]
+    fn people_are_named_without_their_addresses() {
+        for (text, expected) in [
+            ("Ann Lee <ann@example.org> (https://example.org)", Some("Ann Lee")),
+            ("\"Ann\" <a@b>", Some("Ann")),
+            ("ann@example.org", None),
+            ("<ann@example.org>", None),
+            ("", None),
+        ] {
+            assert_eq!(person(text).as_deref(), expected, "{text}");
+        }
     }
 }

@@ -12,6 +12,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::{
     host::{Host, HostError},
     sources::{
+        Stamp,
         part::SectionPart,
         software::language::{Language, LanguageSource, Place, Scope, join, layout, person, time},
     },
@@ -43,6 +44,7 @@ const LANGUAGE: Language = Language {
             "n/lib/node_modules",
         ],
     },
+    stamp: Stamp::Folders,
     named_by_home: None,
     read,
 };

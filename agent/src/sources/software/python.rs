@@ -15,6 +15,7 @@ use muster_common::inventory::{ErrorKind, Package, SectionName};
 use crate::{
     host::{FileKind, Host, HostError},
     sources::{
+        Stamp,
         part::{Problems, SectionPart},
         read,
         software::language::{Language, LanguageSource, Place, Scope, kind_and_time, layout, person},
@@ -69,6 +70,7 @@ const LANGUAGE: Language = Language {
             "miniforge3/envs/*/lib/python*/site-packages",
         ],
     },
+    stamp: Stamp::Folders,
     named_by_home: None,
     read,
 };

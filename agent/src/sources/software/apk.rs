@@ -10,7 +10,7 @@ use muster_common::inventory::{ErrorKind, InstallState, Installation, Item, Item
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         os::release,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read, text,
@@ -41,6 +41,10 @@ impl Source for ApkSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[INSTALLED[0], INSTALLED[1], WORLD]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

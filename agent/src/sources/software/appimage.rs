@@ -11,7 +11,7 @@ use muster_common::{
 
 use crate::{
     host::{FileKind, Host},
-    sources::{Personal, Source, homes, part::SectionPart, read, text},
+    sources::{Personal, Source, Stamp, homes, part::SectionPart, read, text},
 };
 
 /// Where they are put for everybody.
@@ -39,6 +39,10 @@ impl Source for AppImageSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &SYSTEM_FOLDERS
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -74,6 +78,10 @@ impl Source for UserAppImageSource {
 
     fn personal(&self) -> Option<Personal> {
         Some(Personal::PerUser)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

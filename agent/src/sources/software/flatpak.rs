@@ -15,7 +15,7 @@ use muster_common::{
 use crate::{
     host::Host,
     sources::{
-        Personal, Source, homes,
+        Personal, Source, Stamp, homes,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read,
         software::flatpak::deployment::Deployment,
@@ -50,6 +50,10 @@ impl Source for FlatpakSource {
         &["var/lib/flatpak/app/*/*/*/active/deploy", "var/lib/flatpak/runtime/*/*/*/active/deploy"]
     }
 
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
+    }
+
     fn collect(&self, host: &dyn Host) -> SectionPart {
         let mut part = SectionPart::default();
         if !read_installation(host, SYSTEM, "", &mut part) && part.problems.is_empty() {
@@ -81,6 +85,10 @@ impl Source for UserFlatpakSource {
 
     fn personal(&self) -> Option<Personal> {
         Some(Personal::PerUser)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

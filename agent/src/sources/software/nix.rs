@@ -13,7 +13,7 @@ use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package,
 use crate::{
     host::Host,
     sources::{
-        Personal, Source, homes,
+        Personal, Source, Stamp, homes,
         part::{ITEMS_LIMIT, SectionPart},
         read,
         software::nix::manifest::{Found, Listed},
@@ -54,6 +54,10 @@ impl Source for NixSource {
             SYSTEM_PROGRAMS,
             INSTALLED_PROGRAMS,
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -102,6 +106,10 @@ impl Source for UserNixSource {
         Some(Personal::PerUser)
     }
 
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
+    }
+
     fn collect(&self, host: &dyn Host) -> SectionPart {
         let mut part = SectionPart::default();
         // Without a store no user has a profile in it.
@@ -136,7 +144,7 @@ fn read_profile(host: &dyn Host, profile: &str, user: &str, part: &mut SectionPa
         let Some(bytes) = read::bytes(host, &path, MANIFEST_LIMIT, &mut part.problems) else { continue };
         match parse(&bytes) {
             Ok(Listed { found, bad }) => {
-                part.items.extend(found.iter().filter_map(|found| item(found, user)));
+                part.items.extend(found.iter().filter_map(|found| item(found, profile, user)));
                 if bad > 0 {
                     let message = format!("{bad} elements are not understood");
                     part.problems.add(&path, ErrorKind::Malformed, message);
@@ -166,7 +174,7 @@ fn read_programs(host: &dyn Host, folder: &str, user: &str, part: &mut SectionPa
     }
     let found =
         paths.into_iter().take(ITEMS_LIMIT).map(|store_path| Found { store_path, ..Found::default() });
-    items.extend(found.filter_map(|found| item(&found, user)));
+    items.extend(found.filter_map(|found| item(&found, folder, user)));
     true
 }
 
@@ -177,7 +185,8 @@ fn store_path(path: &str) -> Option<&str> {
     path.get(..path.len() - below.len() + length)
 }
 
-fn item(found: &Found, user: &str) -> Option<Item> {
+fn item(found: &Found, profile: &str, user: &str) -> Option<Item> {
+    let profile = format!("/{profile}");
     let Found { store_path: path, system } = found;
     let (name, version) = name_and_version(store_path(path)?)?;
     let package = Package {
@@ -188,9 +197,8 @@ fn item(found: &Found, user: &str) -> Option<Item> {
         architecture: text::clean(system.as_bytes()).unwrap_or_default(),
         ..Package::default()
     };
-    // A path of the store is the same on every machine; whose profile holds it must tell two users' items apart.
-    let place = if user.is_empty() { String::new() } else { format!(" ({user})") };
-    let path = text::clean(format!("{path}{place}").as_bytes())?;
+    // A path of the store is the same for all users; their profiles tell their items apart.
+    let path = text::clean(if user.is_empty() { path.as_bytes() } else { profile.as_bytes() })?;
     let installation = Installation { path, user: user.to_owned(), ..Installation::default() };
     Some(Item { kind: ItemKind::Package(package), installation: Some(installation) })
 }
@@ -287,12 +295,9 @@ mod tests {
         assert!(part.problems.is_empty());
 
         let part = UserNixSource.collect(&host);
-        let hello = |user: &str| {
-            format!(
-                "package\0nix\0nixpkgs\0hello\x002.12.1\0x86_64-linux\0/nix/store/{HASH}-hello-2.12.1 ({user})"
-            )
-        };
-        assert_eq!(keys(&part), [hello("ann"), hello("bob")]);
+        let hello = |path: &str| format!("package\0nix\0nixpkgs\0hello\x002.12.1\0x86_64-linux\0{path}");
+        let ann = hello("/nix/var/nix/profiles/per-user/ann/profile");
+        assert_eq!(keys(&part), [ann, hello("/home/bob/.local/state/nix/profiles/profile")]);
         assert!(part.problems.is_empty());
     }
 

@@ -11,7 +11,7 @@ use muster_common::{
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         os::release,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read, text,
@@ -41,6 +41,10 @@ impl Source for PacmanSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[LOCAL, SETTINGS]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -13,7 +13,7 @@ use muster_common::{
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read, text,
     },
@@ -42,6 +42,10 @@ impl Source for PortageSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[DATABASE, PROFILES[0], PROFILES[1]]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

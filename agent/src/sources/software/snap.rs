@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use crate::{
     host::{FileKind, Host},
     sources::{
-        Source,
+        Source, Stamp,
         part::{Problems, SectionPart},
         read, text,
     },
@@ -53,6 +53,10 @@ impl Source for SnapSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[STATE, IMAGES, ASSERTIONS, "snap/*/*/meta/snap.yaml", "var/lib/snapd/snap/*/*/meta/snap.yaml"]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Folders
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

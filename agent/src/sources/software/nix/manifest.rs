@@ -111,7 +111,8 @@ pub(crate) fn expression(bytes: &[u8]) -> Result<Listed, String> {
                 at += length;
                 match word {
                     b"outPath" if depth == 2 => element.store_path = value,
-                    b"system" if depth == 2 => element.system = value,
+                    // nix-env says so of what was installed by its path alone.
+                    b"system" if depth == 2 && value != "unknown" => element.system = value,
                     _ => {}
                 }
             }
@@ -179,7 +180,7 @@ mod tests {
     fn expressions_of_nix_env() {
         let two = r#"[ { meta = { description = "a } \" tool"; outPath = "/no"; }; name = "jq-1.7"; out = { outPath =
             "/no"; }; outPath = "/a"; outputs = [ "out" ]; system = "x86_64-linux"; type = "derivation"; }
-            { outPath = "/b"; } { name = "c"; } ]"#;
+            { outPath = "/b"; system = "unknown"; } { name = "c"; } ]"#;
         assert_eq!(expression(two.as_bytes()), Ok(listed(&[("/a", "x86_64-linux"), ("/b", "")], 1)));
         assert_eq!(expression(b"[ ]"), Ok(Listed::default()));
         for (bad, reason) in [

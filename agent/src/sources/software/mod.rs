@@ -6,6 +6,7 @@ pub(crate) mod appimage;
 pub(crate) mod browser;
 pub(crate) mod cargo;
 pub(crate) mod conda;
+pub(crate) mod container;
 pub(super) mod dpkg;
 pub(crate) mod editor;
 pub(crate) mod flatpak;

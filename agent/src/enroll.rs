@@ -13,6 +13,7 @@ use muster_proto::{
     client::{
         address::Address,
         channel::{Opened, Timing},
+        proxy::{ProxyError, Way},
     },
     v1::{self, enroll_response::Outcome, enrollment_client::EnrollmentClient},
 };
@@ -28,6 +29,7 @@ use crate::{
     },
     transport::{
         backoff::Pace,
+        resigned::{Resigned, resigned},
         tls::{PinMismatch, TransportError, enrollment_channel},
     },
 };
@@ -74,6 +76,18 @@ pub enum EnrollError {
         /// What TLS found.
         reason: String,
     },
+    /// Somebody between here and there signs certificates of its own.
+    #[error(transparent)]
+    Resigned(Resigned),
+    /// The proxy makes no tunnel.
+    #[error("the collector at {address} can't be reached")]
+    Proxy {
+        /// Where.
+        address: Address,
+        /// Why.
+        #[source]
+        source: ProxyError,
+    },
     /// The collector can't be reached, or is busy.
     #[error("the collector at {address} can't be reached: {reason}")]
     Unreachable {
@@ -116,11 +130,13 @@ impl EnrollError {
     pub fn pace(&self) -> Pace {
         match self {
             Self::Unreachable { retry_after: Some(time), .. } => Pace::After((*time).min(APPROVAL.1)),
-            Self::Unreachable { retry_after: None, .. } => Pace::Normal,
+            Self::Unreachable { retry_after: None, .. } | Self::Resigned(_) => Pace::Normal,
+            Self::Proxy { source, .. } if !source.needs_somebody() => Pace::Normal,
             Self::Files(_)
             | Self::Request(_)
             | Self::Transport { .. }
             | Self::WrongCollector { .. }
+            | Self::Proxy { .. }
             | Self::Refused { .. }
             | Self::Answer { .. }
             | Self::NoAnswer { .. } => Pace::Slow,
@@ -132,6 +148,8 @@ impl EnrollError {
 pub struct Enroller {
     /// Where.
     pub address: Address,
+    /// How to get there.
+    pub way: Way,
     /// Judges the server's certificate.
     pub clock: Arc<dyn Clock>,
     /// Where the identity is kept.
@@ -151,7 +169,8 @@ impl Enroller {
     pub async fn attempt(&self, token: &EnrollmentString) -> Result<Enrolled, EnrollError> {
         let files = self.files.clone();
         let pending = blocking(move || files.pending()).await?;
-        let opened = enrollment_channel(&self.address, token.root_pin, self.clock.clone(), Timing::default())
+        let (clock, timing) = (self.clock.clone(), Timing::default());
+        let opened = enrollment_channel(&self.way, &self.address, token.root_pin, clock, timing)
             .map_err(|source| EnrollError::Transport { address: self.address.clone(), source })?;
         let outcome = self.ask(opened, token, &pending).await?;
         match outcome {
@@ -187,9 +206,10 @@ impl Enroller {
                 .into_inner()
                 .outcome
                 .ok_or_else(|| EnrollError::NoAnswer { address: self.address.clone() }),
-            Err(status) => Err(match refusal.get() {
-                Some(error) => self.distrusted(&error),
-                None => self.refused(&status),
+            Err(status) => Err(match (refusal.get(), refusal.proxy()) {
+                (Some(error), _) => self.distrusted(&error),
+                (None, Some(source)) => EnrollError::Proxy { address: self.address.clone(), source },
+                (None, None) => self.refused(&status),
             }),
         }
     }
@@ -208,6 +228,9 @@ impl Enroller {
     }
 
     fn distrusted(&self, error: &rustls::Error) -> EnrollError {
+        if let Some(resigned) = resigned(error) {
+            return EnrollError::Resigned(resigned.clone());
+        }
         let address = self.address.clone();
         let reason = match error {
             rustls::Error::InvalidCertificate(CertificateError::Other(OtherError(other)))

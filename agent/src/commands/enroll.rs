@@ -97,6 +97,7 @@ async fn enrol(
     let (_, encoded) = Machine::new(&settings.disabled_sources, clock.clone()).read().await?;
     let enroller = Enroller {
         address: settings.collector.enroll.clone(),
+        way: settings.proxying.way_to(&settings.collector.enroll),
         clock: Arc::new(JudgingClock::new(clock)),
         files: files.clone(),
         evidence: encoded.evidence,

@@ -5,6 +5,7 @@ use std::{fs, io, io::Write, path::Path, path::PathBuf};
 use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use muster_common::governance::{AgentSettings, Privacy};
+use muster_proto::client::proxy::Way;
 
 use crate::{
     asked,
@@ -113,7 +114,7 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
     };
     let mut rows = vec![
         row("service", format!("{connection} (version {})", status.agent_version)),
-        row("collector", status.collector.clone()),
+        row("collector", format!("{}{}", status.collector, by_proxy(settings))),
     ];
     match &status.identity {
         Some(identity) => {
@@ -165,6 +166,14 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
 
 fn row(name: &str, text: String) -> Vec<String> {
     vec![name.to_owned(), text]
+}
+
+/// The proxy that stands between, if one does.
+fn by_proxy(settings: &Settings) -> String {
+    match settings.proxying.way_to(&settings.collector.session) {
+        Way::Direct => String::new(),
+        Way::Proxy(proxy) => format!(" by the proxy {}", proxy.address),
+    }
 }
 
 /// How often this machine is read, and who says so.

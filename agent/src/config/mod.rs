@@ -4,12 +4,14 @@
 //! `muster_config`; which keys there are, with defaults and bounds, stands in [`settings`]; the same with comments for
 //! people is `deploy/config/agent.toml`, which a test holds to it.
 
+mod proxy;
 mod settings;
 
 use std::path::Path;
 
 use muster_config::{Input, Listing, Problems};
 
+pub use proxy::Proxying;
 pub use settings::{Collector, Schedule, Settings};
 
 /// Where the packages put the configuration.
@@ -23,7 +25,7 @@ const ENVIRONMENT: &str = "MUSTER_AGENT__";
 /// # Errors
 /// Every problem at once, each with file, line, key and what to do.
 pub fn read(path: &Path) -> Result<Settings, Problems> {
-    settings::from_input(input(path)?).map(|(settings, _)| settings)
+    settings::from_input(input(path)?, &variable).map(|(settings, _)| settings)
 }
 
 /// The settings in force and where each came from, for `muster-agent check-config`.
@@ -31,9 +33,13 @@ pub fn read(path: &Path) -> Result<Settings, Problems> {
 /// # Errors
 /// As [`read`].
 pub fn check(path: &Path) -> Result<Listing, Problems> {
-    settings::from_input(input(path)?).map(|(_, listing)| listing)
+    settings::from_input(input(path)?, &variable).map(|(_, listing)| listing)
 }
 
 fn input(path: &Path) -> Result<Input, Problems> {
     Ok(Input::read(path)?.with_environment(ENVIRONMENT, std::env::vars_os()))
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
 }

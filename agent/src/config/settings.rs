@@ -12,6 +12,7 @@ use muster_common::governance::Privacy;
 use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use muster_proto::client::address::Address;
 
+use super::proxy::{self, Proxying};
 use crate::sources::SOURCES;
 
 const MINUTE: Period = Period::from_secs(60);
@@ -26,6 +27,8 @@ const MAX_DISABLED_SOURCES: usize = 64;
 pub struct Settings {
     /// Whom it reports to.
     pub collector: Collector,
+    /// By which way collectors are reached.
+    pub proxying: Proxying,
     /// Folder of identity, baseline and spool; the agent alone may read it.
     pub state_dir: PathBuf,
     /// File that holds the enrolment string until the agent is enrolled; none when `enroll` is given it otherwise.
@@ -95,9 +98,13 @@ fn with_port(address: &Address, port: u16) -> Address {
 }
 
 /// Reads every key that there is.
-pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Problems> {
+pub(super) fn from_input(
+    mut input: Input,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Result<(Settings, Listing), Problems> {
     let session = input.required::<Address>("collector.session", "collector.example.org:7443");
     let enroll = input.optional::<Address>("collector.enroll");
+    let proxying = proxy::from_input(&mut input, environment);
     let state_dir = input.path("state_dir", "/var/lib/muster-agent");
     let token_file = input.optional_path("token_file");
     let log = input.parsed("log", LogLevel::Info);
@@ -118,6 +125,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
     let enroll = enroll.unwrap_or_else(|| with_port(&session, ENROLL_PORT));
     let settings = Settings {
         collector: Collector { session, enroll },
+        proxying,
         state_dir,
         token_file,
         schedule: Schedule {
@@ -141,7 +149,7 @@ mod tests {
     const SAMPLE: &str = include_str!("../../../deploy/config/agent.toml");
 
     fn parse(text: &str) -> Result<(Settings, Listing), Problems> {
-        from_input(Input::from_text(Path::new("/etc/muster/agent.toml"), text))
+        from_input(Input::from_text(Path::new("/etc/muster/agent.toml"), text), &|_| None)
     }
 
     #[test]
@@ -149,8 +157,10 @@ mod tests {
         let (as_shipped, _) = parse(SAMPLE).unwrap();
         let (mut with_comments_on, listing) = parse(&muster_config::uncommented(SAMPLE)).unwrap();
         assert_eq!(listing.defaulted(), [""; 0], "these keys are missing in deploy/config/agent.toml");
-        // The one setting that has no default.
+        // What has no default.
         with_comments_on.token_file = None;
+        assert_ne!(with_comments_on.proxying, Proxying::default());
+        with_comments_on.proxying = Proxying::default();
         assert_eq!(with_comments_on, as_shipped);
     }
 

@@ -47,7 +47,8 @@ pub(super) async fn enrol(
             }
         };
         let address = settings.collector.enroll.clone();
-        let enroller = Enroller { address, clock, files: files.clone(), evidence };
+        let way = settings.proxying.way_to(&address);
+        let enroller = Enroller { address, way, clock, files: files.clone(), evidence };
         let mut backoff = Backoff::default();
         loop {
             let pace = match enroller.attempt(&token).await {

@@ -186,7 +186,8 @@ async fn enrolled_and_connected(
     let (sender, inventories) = mpsc::channel(1);
     let gathering = tokio::spawn(gatherer.keep_collecting(sender, stop.clone()));
     let mut inputs = Inputs { inventories, stop: stop.clone() };
-    let mut dial = AgentDial::new(wiring.clone(), settings.collector.session.clone());
+    let way = settings.proxying.way_to(&settings.collector.session);
+    let mut dial = AgentDial::new(wiring.clone(), settings.collector.session.clone(), way);
     let mut state = SessionState::new(ledger, sequence).under(settings.privacy, asked);
     let connected = keep_connected(&mut dial, &mut state, &disk, &*wiring, &mut inputs, Chance::draw);
     tokio::select! {

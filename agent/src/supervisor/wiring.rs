@@ -12,7 +12,7 @@ use muster_common::{
     time::{Clock, EndpointTime},
 };
 use muster_proto::{
-    client::{address::Address, channel::Timing},
+    client::{address::Address, channel::Timing, proxy::Way},
     v1,
 };
 use tokio::sync::{Notify, watch};
@@ -330,11 +330,12 @@ impl Watch for Wiring {
 pub(super) struct AgentDial {
     wiring: Arc<Wiring>,
     address: Address,
+    way: Way,
 }
 
 impl AgentDial {
-    pub(super) fn new(wiring: Arc<Wiring>, address: Address) -> Self {
-        Self { wiring, address }
+    pub(super) fn new(wiring: Arc<Wiring>, address: Address, way: Way) -> Self {
+        Self { wiring, address, way }
     }
 }
 
@@ -342,7 +343,7 @@ impl Dial for AgentDial {
     async fn dial(&mut self, hello: v1::SessionRequest) -> Result<Connection, Failure> {
         let identity = self.wiring.identity().clone();
         let clock = self.wiring.judging.clone();
-        let opened = session_channel(&self.address, &identity, clock, Timing::default())
+        let opened = session_channel(&self.way, &self.address, &identity, clock, Timing::default())
             .map_err(|error| Failure { pace: Pace::Slow, message: super::chain(&error) })?;
         GrpcDial::new(opened).dial(hello).await
     }

@@ -5,6 +5,8 @@
 
 use rustls::{AlertDescription, CertificateError, Error};
 
+use super::resigned::resigned;
+
 /// What an agent does next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Advice {
@@ -45,7 +47,7 @@ pub fn explanation(error: &Error) -> String {
             "what answers is not the collector at which this agent enrolled: its certificate is of another authority; check collector.session, or enrol again if the collector was set up anew"
                 .into()
         }
-        other => other.to_string(),
+        other => resigned(other).map_or_else(|| other.to_string(), ToString::to_string),
     }
 }
 

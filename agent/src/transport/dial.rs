@@ -109,7 +109,17 @@ fn failure(status: &Status, refusal: &Refusal) -> Failure {
         };
         return Failure { pace, message: advice::explanation(&error) };
     }
+    if let Some(error) = refusal.proxy() {
+        let pace = if error.needs_somebody() { Pace::Slow } else { Pace::Normal };
+        return Failure { pace, message: in_words(&error) };
+    }
     Failure { pace: pace(status), message: explanation(status) }
+}
+
+/// An error with its causes.
+pub(crate) fn in_words(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    std::iter::once(error.to_string()).chain(causes.map(ToString::to_string)).collect::<Vec<_>>().join(": ")
 }
 
 fn pace(status: &Status) -> Pace {

@@ -17,4 +17,5 @@ pub mod disk;
 pub mod advice;
 pub mod backoff;
 pub(crate) mod bounds;
+pub mod resigned;
 pub mod tls;

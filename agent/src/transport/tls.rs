@@ -9,6 +9,7 @@ use muster_common::{time::Clock, trust::token::RootPin};
 use muster_proto::client::{
     address::Address,
     channel::{self, Opened, Timing, UnusableAddress},
+    proxy::Way,
     tls::{self, ClientTlsError},
 };
 use rustls::{
@@ -18,6 +19,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
+use super::resigned::Naming;
 use crate::credentials::identity::{Identity, IdentityError, root_pin};
 
 /// Why a channel can't be prepared.
@@ -43,29 +45,40 @@ pub struct PinMismatch;
 
 /// A channel for enrolment: the server's chain must end in the pinned root; we show nothing.
 pub fn enrollment_channel(
+    way: &Way,
     address: &Address,
     pin: RootPin,
     clock: Arc<dyn Clock>,
     timing: Timing,
 ) -> Result<Opened, TransportError> {
-    Ok(channel::open(address, Arc::new(enrollment_config(pin, clock)?), timing)?)
+    let config = tls::configure(naming(address, pin_verifier(pin)), None, clock)?;
+    Ok(channel::open_by(way, address, Arc::new(config), timing)?)
 }
 
 /// The TLS of an enrolment.
 pub fn enrollment_config(pin: RootPin, clock: Arc<dyn Clock>) -> Result<ClientConfig, ClientTlsError> {
-    let verifier = Arc::new(PinVerifier { pin, provider: tls::provider() });
-    tls::configure(verifier, None, clock)
+    tls::configure(pin_verifier(pin), None, clock)
 }
 
 /// A channel for sessions: the server's chain must end in a root of the bundle; we show our certificate.
 pub fn session_channel(
+    way: &Way,
     address: &Address,
     identity: &Identity,
     clock: Arc<dyn Clock>,
     timing: Timing,
 ) -> Result<Opened, TransportError> {
-    let config = tls::session_config(identity.trust.roots(), identity.client_identity()?, clock)?;
-    Ok(channel::open(address, Arc::new(config), timing)?)
+    let verifier = naming(address, tls::root_verifier(identity.trust.roots())?);
+    let config = tls::configure(verifier, Some(identity.client_identity()?), clock)?;
+    Ok(channel::open_by(way, address, Arc::new(config), timing)?)
+}
+
+fn pin_verifier(pin: RootPin) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(PinVerifier { pin, provider: tls::provider() })
+}
+
+fn naming(address: &Address, verifier: Arc<dyn ServerCertVerifier>) -> Arc<dyn ServerCertVerifier> {
+    Arc::new(Naming { verifier, address: address.clone() })
 }
 
 /// Accepts a server whose chain ends in the root with one certain key, by WebPKI's rules and with its name checked.

@@ -6,6 +6,7 @@ mod fence;
 mod fixtures;
 mod flatpak;
 mod languages;
+mod networks;
 mod package_managers;
 mod rpm;
 mod sandbox;

@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
+    net::Ipv6Addr,
     path::{Path, PathBuf},
     pin::Pin,
     process::Stdio,
@@ -12,7 +13,7 @@ use std::{
 
 use muster_agent::{
     collect::collect,
-    config::{Collector as Addresses, Schedule, Settings},
+    config::{Collector as Addresses, Proxying, Schedule, Settings},
     credentials::{
         clock::JudgingClock,
         files::{CredentialFiles, Slot},
@@ -33,12 +34,12 @@ use muster_common::{
 };
 use muster_config::LogLevel;
 use muster_proto::{
-    client::tls::provider,
+    client::{proxy::Way, tls::provider},
     v1::{self, enroll_response::Outcome, enrollment_server, ingest_server},
 };
 use rcgen::{
-    BasicConstraints, CertificateParams, CertificateSigningRequestParams, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, SanType,
+    BasicConstraints, CertificateParams, CertificateSigningRequestParams, DnType, ExtendedKeyUsagePurpose,
+    IsCa, Issuer, KeyPair, SanType,
 };
 use rustls::{
     ServerConfig,
@@ -61,16 +62,17 @@ use crate::session::{
 };
 
 /// A root that signs servers and agents alike, which is enough for a test of the agent.
-struct Root {
+pub(crate) struct Root {
     der: CertificateDer<'static>,
     issuer: Issuer<'static, KeyPair>,
 }
 
 impl Root {
-    fn new() -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, name);
         let der = params.self_signed(&key).unwrap().der().clone();
         Self { der, issuer: Issuer::new(params, key) }
     }
@@ -78,7 +80,10 @@ impl Root {
     fn server(&self) -> ServerConfig {
         let key = KeyPair::generate().unwrap();
         let mut params = CertificateParams::default();
-        params.subject_alt_names = vec![SanType::DnsName("localhost".try_into().unwrap())];
+        params.subject_alt_names = vec![
+            SanType::DnsName("localhost".try_into().unwrap()),
+            SanType::IpAddress(Ipv6Addr::LOCALHOST.into()),
+        ];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         let leaf = params.signed_by(&key, &self.issuer).unwrap().der().clone();
         let mut config = ServerConfig::builder_with_provider(provider())
@@ -94,7 +99,7 @@ impl Root {
         config
     }
 
-    fn token(&self) -> EnrollmentString {
+    pub(crate) fn token(&self) -> EnrollmentString {
         EnrollmentString {
             id: TokenId::from_bytes([7; 8]),
             secret: TokenSecret::from_bytes([8; 32]),
@@ -105,7 +110,7 @@ impl Root {
 
 /// What the collector answers to an enrolment.
 #[derive(Debug, Clone)]
-enum Answer {
+pub(crate) enum Answer {
     Enrol,
     Pending,
     Refuse(tonic::Code),
@@ -114,11 +119,11 @@ enum Answer {
 
 /// A collector that enrols and takes reports, noting what it gets.
 #[derive(Clone)]
-struct Collector {
-    root: Arc<Root>,
+pub(crate) struct Collector {
+    pub(crate) root: Arc<Root>,
     answer: Answer,
     enrollment_ids: Arc<Mutex<Vec<String>>>,
-    reports: Reports,
+    pub(crate) reports: Reports,
 }
 
 #[tonic::async_trait]
@@ -170,8 +175,12 @@ impl ingest_server::Ingest for Collector {
 }
 
 /// Serves over TLS on a port of its own; returns the port.
-async fn serve(collector: Collector) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+pub(crate) async fn serve(collector: Collector) -> u16 {
+    serve_on(TcpListener::bind("127.0.0.1:0").await.unwrap(), collector).await
+}
+
+/// The same on a listener.
+pub(crate) async fn serve_on(listener: TcpListener, collector: Collector) -> u16 {
     let port = listener.local_addr().unwrap().port();
     let acceptor = TlsAcceptor::from(Arc::new(collector.root.server()));
     let (connections, incoming) = mpsc::channel::<Result<DuplexStream, std::io::Error>>(4);
@@ -192,14 +201,15 @@ async fn serve(collector: Collector) -> u16 {
     port
 }
 
-fn collector(answer: Answer) -> Collector {
-    let root = Arc::new(Root::new());
+pub(crate) fn collector(answer: Answer) -> Collector {
+    let root = Arc::new(Root::new("Muster root"));
     Collector { root, answer, enrollment_ids: Arc::default(), reports: Reports::new([]) }
 }
 
-fn enroller(state: &Path, port: u16) -> Enroller {
+pub(crate) fn enroller(state: &Path, port: u16) -> Enroller {
     Enroller {
         address: format!("localhost:{port}").parse().unwrap(),
+        way: Way::Direct,
         clock: Arc::new(JudgingClock::new(Arc::new(SystemClock))),
         files: CredentialFiles::open(state).unwrap(),
         evidence: Vec::new(),
@@ -274,7 +284,7 @@ async fn another_root_and_a_closed_port_are_told_apart() {
     assert!(error.to_string().contains("Connection refused"), "{error}");
 }
 
-fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> Settings {
+pub(crate) fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> Settings {
     let address = || format!("localhost:{port}").parse().unwrap();
     Settings {
         collector: Addresses { session: address(), enroll: address() },
@@ -284,19 +294,20 @@ fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> Settings {
         spool_limit_bytes: 16 * 1024 * 1024,
         disabled_sources: Vec::new(),
         privacy: Privacy::NONE,
+        proxying: Proxying::default(),
         log: LogLevel::Info,
     }
 }
 
 /// Sections of this machine that hold still while the tests run.
-fn still() -> BTreeMap<String, Items> {
+pub(crate) fn still() -> BTreeMap<String, Items> {
     let host = LiveHost::open().unwrap();
     let mut sections = items(&collect(&host, SOURCES, None));
     sections.retain(|name, _| [SectionName::OS, SectionName::SOFTWARE_DPKG].contains(&name.as_str()));
     sections
 }
 
-async fn within<T>(seconds: u64, work: impl Future<Output = T>) -> T {
+pub(crate) async fn within<T>(seconds: u64, work: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(seconds), work).await.expect("it took too long")
 }
 

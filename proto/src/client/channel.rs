@@ -18,11 +18,16 @@ use rustls::ClientConfig;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
+    time::{Instant, timeout_at},
 };
 use tokio_rustls::{TlsConnector, client::TlsStream};
 use tonic::transport::{Channel, Endpoint};
 
-use crate::client::address::Address;
+use crate::client::{
+    address::Address,
+    proxy::{ProxyError, Way},
+    tcp,
+};
 
 /// How long to wait, and how to notice that the other end has gone.
 #[derive(Debug, Clone, Copy)]
@@ -45,29 +50,45 @@ impl Default for Timing {
     }
 }
 
-/// What TLS said at the last connection of a channel, if it said no.
+/// What TLS said at the last connection of a channel, or the proxy before it, if it said no.
 #[derive(Debug, Clone, Default)]
-pub struct Refusal(Arc<Mutex<Option<rustls::Error>>>);
+pub struct Refusal(Arc<Mutex<Said>>);
+
+#[derive(Debug, Default)]
+struct Said {
+    tls: Option<rustls::Error>,
+    proxy: Option<ProxyError>,
+}
 
 impl Refusal {
     /// The last connection's TLS error: an alert that the server sent, or our own verdict on the server.
     pub fn get(&self) -> Option<rustls::Error> {
-        self.lock().clone()
+        self.lock().tls.clone()
+    }
+
+    /// Why the proxy made no tunnel for the last connection.
+    pub fn proxy(&self) -> Option<ProxyError> {
+        self.lock().proxy.clone()
     }
 
     fn clear(&self) {
-        *self.lock() = None;
+        *self.lock() = Said::default();
+    }
+
+    fn note_proxy(&self, error: ProxyError) -> io::Error {
+        self.lock().proxy = Some(error.clone());
+        io::Error::other(error)
     }
 
     /// Keeps the TLS error within `error`, if there is one.
     fn note(&self, error: &io::Error) {
         if let Some(found) = tls_error(error) {
-            *self.lock() = Some(found.clone());
+            self.lock().tls = Some(found.clone());
         }
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Option<rustls::Error>> {
-        // A value that is only ever replaced whole is good even after a panic elsewhere.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Said> {
+        // Values that are only ever replaced whole are good even after a panic elsewhere.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -90,8 +111,18 @@ pub struct UnusableAddress {
     source: tonic::transport::Error,
 }
 
-/// Prepares a channel; no byte is sent before its first call.
+/// Prepares a channel to the server's own address; no byte is sent before its first call.
 pub fn open(address: &Address, config: Arc<ClientConfig>, timing: Timing) -> Result<Opened, UnusableAddress> {
+    open_by(&Way::Direct, address, config, timing)
+}
+
+/// The same by a way.
+pub fn open_by(
+    way: &Way,
+    address: &Address,
+    config: Arc<ClientConfig>,
+    timing: Timing,
+) -> Result<Opened, UnusableAddress> {
     let endpoint = Endpoint::from_shared(format!("https://{address}"))
         .map_err(|source| UnusableAddress { address: address.clone(), source })?
         .http2_keep_alive_interval(timing.keep_alive)
@@ -101,34 +132,51 @@ pub fn open(address: &Address, config: Arc<ClientConfig>, timing: Timing) -> Res
         .map_err(|source| UnusableAddress { address: address.clone(), source })?;
     let refusal = Refusal::default();
     let connector = {
-        let (address, refusal) = (address.clone(), refusal.clone());
+        let (way, address, refusal) = (way.clone(), address.clone(), refusal.clone());
         tower::service_fn(move |_uri| {
-            let (address, config, refusal) = (address.clone(), config.clone(), refusal.clone());
-            async move { connect(&address, config, timing, refusal).await.map(TokioIo::new) }
+            let (way, address) = (way.clone(), address.clone());
+            let (config, refusal) = (config.clone(), refusal.clone());
+            async move { connect_by(&way, &address, config, timing, refusal).await.map(TokioIo::new) }
         })
     };
     Ok(Opened { channel: endpoint.connect_with_connector_lazy(connector), refusal })
 }
 
-/// Connects once: name, TCP without Nagle's delay, TLS, all within the time given.
+/// Connects once to the server's own address: name, TCP without Nagle's delay, TLS, all within the time given.
 pub async fn connect(
     address: &Address,
     config: Arc<ClientConfig>,
     timing: Timing,
     refusal: Refusal,
 ) -> io::Result<Watched> {
+    connect_by(&Way::Direct, address, config, timing, refusal).await
+}
+
+/// The same by a way; the tunnel takes of the same time.
+pub async fn connect_by(
+    way: &Way,
+    address: &Address,
+    config: Arc<ClientConfig>,
+    timing: Timing,
+    refusal: Refusal,
+) -> io::Result<Watched> {
     refusal.clear();
-    let name = address.server_name().clone();
-    let connecting = async {
-        let socket = TcpStream::connect((address.host(), address.port())).await?;
-        socket.set_nodelay(true)?;
-        TlsConnector::from(config).connect(name, socket).await
+    let deadline = Instant::now() + timing.connect;
+    let silent = || io::Error::new(io::ErrorKind::TimedOut, "the collector did not answer in time");
+    let socket = match way {
+        Way::Direct => timeout_at(deadline, tcp::connect(address.host(), address.port()))
+            .await
+            .unwrap_or_else(|_| Err(silent()))?,
+        Way::Proxy(proxy) => timeout_at(deadline, proxy.tunnel(address))
+            .await
+            .unwrap_or_else(|_| Err(ProxyError::Silent { proxy: proxy.address.clone() }))
+            .map_err(|error| refusal.note_proxy(error))?,
     };
-    let stream = tokio::time::timeout(timing.connect, connecting)
+    socket.set_nodelay(true)?;
+    let connecting = TlsConnector::from(config).connect(address.server_name().clone(), socket);
+    let stream = timeout_at(deadline, connecting)
         .await
-        .unwrap_or_else(|_| {
-            Err(io::Error::new(io::ErrorKind::TimedOut, "the collector did not answer in time"))
-        })
+        .unwrap_or_else(|_| Err(silent()))
         .inspect_err(|error| refusal.note(error))?;
     Ok(Watched { stream, refusal })
 }

@@ -7,4 +7,6 @@
 pub mod address;
 pub mod channel;
 pub mod files;
+pub mod proxy;
+mod tcp;
 pub mod tls;

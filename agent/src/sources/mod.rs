@@ -18,6 +18,7 @@ mod storage;
 #[cfg(test)]
 pub(crate) mod testing;
 mod text;
+mod uevent;
 mod xml;
 
 use std::fmt;
@@ -87,6 +88,8 @@ pub const SOURCES: &[&dyn Source] = &[
     &hardware::product::ProductSource,
     &hardware::processor::ProcessorSource,
     &hardware::memory::MemorySource,
+    &hardware::battery::BatterySource,
+    &hardware::tpm::TpmSource,
     &storage::disk::DiskSource,
     &network::adapter::AdapterSource,
     &os::release::ReleaseSource,

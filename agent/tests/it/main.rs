@@ -1,6 +1,7 @@
 //! The agent's integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod dmidecode;
 mod dpkg;
 mod fence;
 mod fixtures;
@@ -8,10 +9,12 @@ mod flatpak;
 mod languages;
 mod networks;
 mod package_managers;
+mod printed;
 mod rpm;
 mod sandbox;
 mod service;
 mod session;
 mod smbios;
+mod smbios_parts;
 mod this_machine;
 mod tls;

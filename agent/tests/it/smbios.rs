@@ -1,11 +1,15 @@
 //! Raw SMBIOS dumps of real machines give what dmidecode prints for them; broken ones give what is left.
 
-use std::{collections::BTreeMap, fs, path::Path, process::Command};
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use muster_agent::collect::collect;
 use muster_common::inventory::{ErrorKind, Inventory, ItemKind, SectionStatus};
 
-use crate::fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of};
+use crate::{
+    fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of},
+    printed::{Comparison, Printed, printed},
+    smbios_parts,
+};
 
 const ENTRY_POINT: &str = "sys/firmware/dmi/tables/smbios_entry_point";
 const TABLE: &str = "sys/firmware/dmi/tables/DMI";
@@ -43,76 +47,6 @@ fn dump(path: &Path) -> Dump {
     }
 }
 
-/// One structure as dmidecode prints it.
-struct Printed<'a> {
-    kind: u32,
-    handle: u16,
-    fields: BTreeMap<&'a str, &'a str>,
-}
-
-impl Printed<'_> {
-    /// A field; "not specified" and blanks are nothing.
-    fn text(&self, field: &str) -> Option<String> {
-        let value = self.fields.get(field)?.trim();
-        let nothing = ["", "Not Specified", "Unknown", "Other", "Not Present", "Not Settable", "Undefined"];
-        (!nothing.contains(&value) && !value.starts_with("<OUT OF SPEC>")).then(|| value.to_owned())
-    }
-
-    /// The number at the start of a field.
-    fn number(&self, field: &str) -> Option<u64> {
-        self.text(field)?.split(' ').next()?.parse().ok()
-    }
-
-    fn bytes(&self, field: &str) -> Option<u64> {
-        let unit = match self.text(field)?.split_once(' ')?.1 {
-            "kB" => 1 << 10,
-            "MB" => 1 << 20,
-            "GB" => 1 << 30,
-            "TB" => 1 << 40,
-            other => panic!("unit {other}"),
-        };
-        Some(self.number(field)? * unit)
-    }
-}
-
-fn printed(text: &str) -> Vec<Printed<'_>> {
-    text.split("\n\n")
-        .filter_map(|block| {
-            let mut lines = block.lines().skip_while(|line| !line.starts_with("Handle "));
-            let mut head = lines.next()?.strip_prefix("Handle 0x")?.split(", ");
-            let handle = u16::from_str_radix(head.next()?, 16).unwrap();
-            let kind = head.next()?.strip_prefix("DMI type ")?.parse().unwrap();
-            let fields = lines
-                .filter_map(|line| {
-                    line.strip_prefix('\t').filter(|line| !line.starts_with('\t'))?.split_once(':')
-                })
-                .collect();
-            Some(Printed { kind, handle, fields })
-        })
-        .collect()
-}
-
-/// Compares fields and counts them, so that a comparison of nothing fails.
-struct Comparison<'a> {
-    context: String,
-    printed: &'a Printed<'a>,
-    compared: usize,
-}
-
-impl Comparison<'_> {
-    fn text(&mut self, field: &str, found: &Option<String>) {
-        let nothing = ["Not Specified", "Unknown", "Other", "Undefined"];
-        let found = found.clone().filter(|value| !nothing.contains(&value.as_str()));
-        assert_eq!(found, self.printed.text(field), "{} {field}", self.context);
-        self.compared += 1;
-    }
-
-    fn number(&mut self, field: &str, found: Option<impl Into<u64>>) {
-        assert_eq!(found.map(Into::into), self.printed.number(field), "{} {field}", self.context);
-        self.compared += 1;
-    }
-}
-
 #[test]
 fn dumps_give_what_dmidecode_prints() {
     for dump in dumps() {
@@ -134,17 +68,19 @@ fn dumps_give_what_dmidecode_prints() {
         let populated =
             stated(4).filter(|p| p.text("Status").is_none_or(|status| status.starts_with("Populated")));
         assert_eq!(count(|kind| matches!(kind, ItemKind::Processor(_))), populated.count());
-        let modules = stated(17).filter(|printed| printed.bytes_or_none().is_some());
+        let modules = stated(17).filter(|printed| printed.module_bytes().is_some());
         assert_eq!(count(|kind| matches!(kind, ItemKind::MemoryModule(_))), modules.count());
+        let parts = inventory.items().filter(|item| smbios_parts::place(&item.kind).is_some());
+        assert_eq!(parts.count(), [7, 8, 9, 39, 41].iter().map(|kind| stated(*kind).count()).sum::<usize>());
+        assert_eq!(count(|kind| matches!(kind, ItemKind::Battery(_))), stated(22).count());
+        assert_eq!(count(|kind| matches!(kind, ItemKind::Tpm(_))), stated(43).count());
+        let told: BTreeSet<&str> =
+            inventory.items().flat_map(|item| smbios_parts::numbers(&item.kind)).collect();
+        for number in expected.iter().filter(|it| !it.is_empty()).flat_map(Printed::numbers) {
+            assert!(told.contains(number.as_str()), "{}: {number} is missing from {told:?}", dump.name);
+        }
         let hardware = inventory.section("hardware").unwrap();
         assert!(hardware.errors.is_empty(), "{}: {:?}", dump.name, hardware.errors);
-    }
-}
-
-impl Printed<'_> {
-    /// The size of a module; `None` for an empty slot.
-    fn bytes_or_none(&self) -> Option<u64> {
-        if self.text("Size").as_deref() == Some("No Module Installed") { None } else { self.bytes("Size") }
     }
 }
 
@@ -152,8 +88,15 @@ impl Printed<'_> {
 fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
     let find = |kind: u32, wanted: &dyn Fn(&Printed<'_>) -> bool| {
         let printed = expected.iter().find(|printed| printed.kind == kind && wanted(printed)).unwrap();
-        Comparison { context: format!("{} type {kind}", dump.name), printed, compared: 0 }
+        Comparison {
+            context: format!("{} type {kind} {:#x}", dump.name, printed.handle),
+            printed,
+            compared: 0,
+        }
     };
+    if let Some((kind, handle)) = smbios_parts::place(item) {
+        return smbios_parts::compare(item, find(kind, &|printed| printed.handle == handle));
+    }
     match item {
         ItemKind::System(system) => {
             let mut with = find(1, &|_| true);
@@ -199,7 +142,21 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
             with.text("Release Date", &firmware.release_date);
             let version = firmware.smbios_version.as_deref().unwrap();
             assert!(dump.printed.contains(&format!("SMBIOS {version} present.")), "{} {version}", dump.name);
+            let own: Vec<&str> = expected
+                .iter()
+                .filter(|printed| printed.kind == 11)
+                .flat_map(|it| it.listed.clone())
+                .collect();
+            with.equal(
+                "maker's strings",
+                firmware.oem_strings.clone(),
+                own.iter().map(|it| (*it).to_owned()).collect(),
+            );
             with.compared + 1
+        }
+        ItemKind::Battery(battery) => {
+            let is_it = |printed: &Printed<'_>| printed.text("Location").as_deref() == Some(&battery.name);
+            smbios_parts::compare_battery(battery, find(22, &is_it))
         }
         ItemKind::Processor(processor) => {
             let mut with =
@@ -209,11 +166,14 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
             with.number("Core Count", processor.cores);
             with.number("Thread Count", processor.threads);
             with.number("Max Speed", processor.max_mhz);
+            with.text("Serial Number", &processor.serial);
+            with.text("Asset Tag", &processor.asset_tag);
+            with.text("Part Number", &processor.part_number);
             with.compared
         }
         ItemKind::MemoryModule(module) => {
             let mut with = find(17, &|printed| printed.handle == module.handle);
-            assert_eq!(module.size_bytes, with.printed.bytes_or_none(), "{}", with.context);
+            assert_eq!(module.size_bytes, with.printed.module_bytes(), "{}", with.context);
             with.text("Locator", &Some(module.locator.clone()));
             with.text("Bank Locator", &module.bank);
             with.text("Manufacturer", &module.manufacturer);
@@ -233,7 +193,7 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
                 .sum();
             assert_eq!(memory.slots.map(u64::from), Some(slots), "{}", dump.name);
             let modules = expected.iter().filter(|printed| printed.kind == 17);
-            let installed: u64 = modules.filter_map(Printed::bytes_or_none).sum();
+            let installed: u64 = modules.filter_map(Printed::module_bytes).sum();
             assert_eq!(memory.installed_bytes, Some(installed), "{}", dump.name);
             2
         }
@@ -241,7 +201,6 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
         | ItemKind::NetworkAdapter(_)
         | ItemKind::OperatingSystem(_)
         | ItemKind::Account(_)
-        | ItemKind::Battery(_)
         | ItemKind::Cache(_)
         | ItemKind::Certificate(_)
         | ItemKind::CloudInstance(_)

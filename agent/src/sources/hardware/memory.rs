@@ -9,7 +9,7 @@ use muster_common::inventory::{Item, ItemKind, Memory, SectionName};
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         hardware::smbios,
         part::{Problems, SectionPart},
         read,
@@ -33,6 +33,10 @@ impl Source for MemorySource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[smbios::TABLE, MEMINFO]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Uevents
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

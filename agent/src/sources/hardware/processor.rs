@@ -10,7 +10,7 @@ use muster_common::inventory::{Item, ItemKind, Processor, SectionName};
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         hardware::smbios,
         part::{Problems, SectionPart},
         read, text,
@@ -37,6 +37,10 @@ impl Source for ProcessorSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[smbios::TABLE, CPUINFO, MAX_FREQUENCY]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Uevents
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -1,4 +1,4 @@
-//! The machine as a product, with its memory modules: SMBIOS types 0 to 3 and 17.
+//! The machine as a product, with the parts of its board: SMBIOS types 0 to 3, 7 to 9, 11, 17, 39 and 41.
 //!
 //! Reads the raw tables and, for what they do not give, `/sys/class/dmi/id`. Where neither is there nothing is made
 //! up: no serial and no UUID.
@@ -8,13 +8,16 @@ use muster_common::inventory::{ErrorKind, Firmware, Item, ItemKind, SectionName,
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         hardware::{dmi_id, hypervisor, smbios},
         part::{Problems, SectionPart},
     },
 };
 
-/// System, board, chassis, firmware, memory modules.
+/// The most of the maker's own strings that are kept.
+const OEM_STRINGS_LIMIT: usize = 256;
+
+/// System, board, chassis, firmware, memory modules and the other parts that the tables list.
 #[derive(Debug)]
 pub(crate) struct ProductSource;
 
@@ -29,6 +32,10 @@ impl Source for ProductSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[smbios::ENTRY_POINT, smbios::TABLE, dmi_id::FOLDER, "sys/hypervisor/type", "proc/cpuinfo"]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Boot
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -66,7 +73,8 @@ struct Product {
     firmware_says_virtual: bool,
     boards: Vec<ItemKind>,
     chassis: Vec<ItemKind>,
-    modules: Vec<ItemKind>,
+    parts: Vec<ItemKind>,
+    oem_strings: Vec<String>,
 }
 
 impl Product {
@@ -80,12 +88,22 @@ impl Product {
                 1 if self.system.is_none() => self.system = Some(smbios::system(structure, tables, problems)),
                 2 => self.boards.push(ItemKind::Baseboard(smbios::baseboard(structure, problems))),
                 3 => self.chassis.push(ItemKind::Chassis(smbios::chassis(structure, problems))),
-                17 => self.modules.extend(
+                7 => self.parts.push(ItemKind::Cache(smbios::cache(structure, problems))),
+                8 => self.parts.push(ItemKind::Port(smbios::port(structure, problems))),
+                9 => self.parts.push(ItemKind::Slot(smbios::slot(structure, problems))),
+                11 => self.oem_strings.extend(smbios::oem_strings(structure)),
+                17 => self.parts.extend(
                     smbios::memory_module(structure, problems)
                         .map(|(module, _)| ItemKind::MemoryModule(module)),
                 ),
+                39 => self.parts.push(ItemKind::PowerSupply(smbios::power_supply(structure, problems))),
+                41 => self.parts.push(ItemKind::OnboardDevice(smbios::onboard_device(structure, problems))),
                 _ => {}
             }
+        }
+        self.oem_strings.truncate(OEM_STRINGS_LIMIT);
+        if let Some(firmware) = &mut self.firmware {
+            firmware.oem_strings = std::mem::take(&mut self.oem_strings);
         }
     }
 
@@ -109,14 +127,15 @@ impl Product {
     }
 
     fn into_items(self) -> Vec<Item> {
-        let Self { system, firmware, firmware_says_virtual: _, boards, chassis, modules } = self;
+        let Self { system, firmware, firmware_says_virtual: _, boards, chassis, parts, oem_strings: _ } =
+            self;
         system
             .map(ItemKind::System)
             .into_iter()
             .chain(firmware.map(ItemKind::Firmware))
             .chain(boards)
             .chain(chassis)
-            .chain(modules)
+            .chain(parts)
             .map(Item::new)
             .collect()
     }

@@ -1,6 +1,6 @@
-//! Types 0 to 3: firmware, system, board, chassis.
+//! Types 0 to 3 and 11: firmware, system, board, chassis and their maker's own strings.
 //!
-//! Knows the offsets of DSP0134 7.1 to 7.4. Placeholders stay as they are written.
+//! Knows the offsets of DSP0134 7.1 to 7.4 and 7.12. Placeholders stay as they are written.
 
 use muster_common::inventory::{Baseboard, Chassis, Firmware, System};
 
@@ -75,6 +75,11 @@ pub(in crate::sources::hardware) fn chassis(structure: &Structure<'_>, problems:
         serial: structure.string(0x07, problems),
         asset_tag: structure.string(0x08, problems),
     }
+}
+
+/// Type 11: what the maker wrote for itself, often a number of its own or an order.
+pub(in crate::sources::hardware) fn oem_strings(structure: &Structure<'_>) -> Vec<String> {
+    structure.all_strings(0x04)
 }
 
 /// A UUID as text; all ones is "not present" and all zeroes "not set" (7.2.1).

@@ -7,11 +7,15 @@
 //! specification's table for that type, and a source that asks [`Smbios::structures`] for it.
 
 mod board;
+mod board_part;
 mod entry;
 mod memory;
 mod names;
+mod part_names;
+mod power;
 mod processor;
 mod structure;
+mod tpm;
 
 use muster_common::inventory::ErrorKind;
 
@@ -20,10 +24,13 @@ use crate::{
     sources::{hardware::smbios::entry::EntryPoint, part::Problems, read},
 };
 
-pub(super) use board::{baseboard, chassis, firmware, is_virtual_machine, system};
+pub(super) use board::{baseboard, chassis, firmware, is_virtual_machine, oem_strings, system};
+pub(super) use board_part::{cache, onboard_device, port, slot};
 pub(super) use memory::{MemoryArray, memory_array, memory_module};
+pub(super) use power::{battery, power_supply};
 pub(super) use processor::processor;
 pub(super) use structure::Structure;
+pub(super) use tpm::tpm;
 
 /// Where Linux shows the entry point.
 pub(super) const ENTRY_POINT: &str = "sys/firmware/dmi/tables/smbios_entry_point";

@@ -67,6 +67,12 @@ impl Structure<'_> {
             }
         }
     }
+
+    /// All strings, blank ones left out, at most as many as the number at an offset says.
+    pub(super) fn all_strings(&self, count_at: usize) -> Vec<String> {
+        let count = self.byte(count_at).map_or(0, usize::from);
+        self.strings.split(|byte| *byte == 0).take(count).filter_map(printable).collect()
+    }
 }
 
 /// Text as it is when it is UTF-8; else every odd byte is a dot, as dmidecode prints it, so that both tools agree on
@@ -139,6 +145,29 @@ pub(super) fn walk<'t>(table: &'t [u8], entry: &EntryPoint, problems: &mut Probl
         Some(_) | None => {}
     }
     structures
+}
+
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+
+    /// Reads one structure of a length whose formatted part a test changes.
+    pub(in super::super) fn read<T>(
+        kind: u8,
+        length: u8,
+        strings: &[u8],
+        change: impl FnOnce(&mut [u8]),
+        read: impl FnOnce(&Structure<'_>, &mut Problems) -> T,
+    ) -> T {
+        let mut bytes = vec![0u8; usize::from(length)];
+        bytes[..HEADER_BYTES].copy_from_slice(&[kind, length, 1, 0]);
+        change(&mut bytes);
+        bytes.extend(if strings.is_empty() { b"\0" } else { strings });
+        bytes.push(0);
+        let mut problems = Problems::default();
+        let found = walk(&bytes, &EntryPoint::unknown(), &mut problems);
+        read(&found[0], &mut problems)
+    }
 }
 
 #[cfg(test)]

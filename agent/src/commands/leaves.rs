@@ -3,7 +3,7 @@
 //! The fields come from the schema's descriptors and the sections from the table of sources, so that what is added to
 //! either stands here without anybody thinking of it.
 
-use std::io::Write;
+use std::{collections::BTreeSet, io::Write};
 
 use anyhow::Context;
 use muster_common::governance::{AgentSettings, Privacy};
@@ -28,7 +28,39 @@ const WIDTH: usize = 100;
 
 /// Which kinds of items a section has, by their names in the schema. What stands in no row is listed all the same.
 const KINDS: &[(&str, &[&str])] = &[
-    ("hardware", &["system", "baseboard", "chassis", "firmware", "processor", "memory", "memory_module"]),
+    (
+        "hardware",
+        &[
+            "system",
+            "baseboard",
+            "chassis",
+            "firmware",
+            "processor",
+            "memory",
+            "memory_module",
+            "cache",
+            "port",
+            "slot",
+            "onboard_device",
+            "power_supply",
+            "battery",
+            "tpm",
+        ],
+    ),
+    ("devices.pci", &["pci_device"]),
+    ("devices.usb", &["usb_device"]),
+    ("devices.monitors", &["monitor"]),
+    ("cloud", &["cloud_instance"]),
+    ("posture.volumes", &["volume"]),
+    ("posture.security", &["security"]),
+    ("posture.protection", &["protection"]),
+    ("posture.certificates", &["certificate"]),
+    ("accounts", &["account", "group"]),
+    ("accounts.logins", &["login"]),
+    ("services", &["service"]),
+    ("services.listeners", &["listener"]),
+    ("usage", &["usage"]),
+    ("neighbours", &["neighbour", "network_neighbours"]),
     ("storage", &["disk"]),
     ("network", &["network_adapter"]),
     ("os", &["operating_system"]),
@@ -109,7 +141,10 @@ fn leaves(settings: &Settings, asked: &AgentSettings, sources: &[&dyn Source]) -
     names.sort();
     names.dedup();
     let choices = fields::choices(ITEM);
-    let listed = |kind: &str| KINDS.iter().any(|(_, kinds)| kinds.contains(&kind));
+    // What no source of this version reads is listed all the same, under no section.
+    let read = |family: &str| names.iter().any(|name| is_of(name, family));
+    let listed: BTreeSet<&str> =
+        KINDS.iter().filter(|(family, _)| read(family)).flat_map(|(_, kinds)| *kinds).copied().collect();
     let of_kind = |(name, message): &(String, String)| Fields {
         name: name.clone(),
         fields: fields::below(message, &[]),
@@ -127,7 +162,8 @@ fn leaves(settings: &Settings, asked: &AgentSettings, sources: &[&dyn Source]) -
             name,
         }
     });
-    let mut any_item: Vec<Fields> = choices.iter().filter(|(kind, _)| !listed(kind)).map(of_kind).collect();
+    let mut any_item: Vec<Fields> =
+        choices.iter().filter(|(kind, _)| !listed.contains(kind.as_str())).map(of_kind).collect();
     // Fields of Item itself, which aren't one of the choices.
     let own: Vec<String> = fields::below(ITEM, &[])
         .into_iter()

@@ -6,13 +6,16 @@
 //! [`SOURCES`]. Text goes through `text::clean`, what cannot be read into [`Problems`]; several sources may feed one
 //! section, but no two may make the same item. A new section is a wider change: CONTRIBUTING.md has its recipe.
 
+mod account;
 mod hardware;
 mod homes;
 mod json;
 mod network;
 mod os;
 mod part;
+mod posture;
 mod read;
+mod service;
 mod software;
 mod storage;
 #[cfg(test)]
@@ -93,6 +96,11 @@ pub const SOURCES: &[&dyn Source] = &[
     &storage::disk::DiskSource,
     &network::adapter::AdapterSource,
     &os::release::ReleaseSource,
+    &posture::volume::VolumeSource,
+    &posture::security::SecuritySource,
+    &posture::protection::ProtectionSource,
+    &account::local::AccountSource,
+    &service::unit::UnitSource,
     &software::dpkg::DpkgSource,
     &software::rpm::RpmSource,
     &software::apk::ApkSource,

@@ -1,3 +1,4 @@
 //! The operating system.
 
+mod details;
 pub(super) mod release;

@@ -11,6 +11,7 @@ use crate::{
     host::Host,
     sources::{
         Source,
+        os::details,
         part::{Problems, SectionPart},
         read, text,
     },
@@ -36,7 +37,17 @@ impl Source for ReleaseSource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[OS_RELEASE[0], OS_RELEASE[1], DEBIAN_VERSION, MACHINE_ID[0], "etc/hostname", "the kernel"]
+        &[
+            OS_RELEASE[0],
+            OS_RELEASE[1],
+            DEBIAN_VERSION,
+            MACHINE_ID[0],
+            "etc/hostname",
+            "lib/modules",
+            "etc/localtime",
+            "etc/default/locale",
+            "the kernel",
+        ]
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -55,6 +66,7 @@ impl Source for ReleaseSource {
         let items = if system == OperatingSystem::default() {
             Vec::new()
         } else {
+            details::take(&mut system, host, &mut problems);
             vec![Item::new(ItemKind::OperatingSystem(system))]
         };
         SectionPart { items, problems }
@@ -82,6 +94,8 @@ fn take_os_release(system: &mut OperatingSystem, file: &str) {
             "VERSION_ID" => system.version_id = value,
             "VERSION_CODENAME" => system.codename = value,
             "PRETTY_NAME" => system.pretty_name = value,
+            "VARIANT" => system.edition = value,
+            "BUILD_ID" | "IMAGE_VERSION" => system.build = value.or(system.build.take()),
             _ => {}
         }
     }

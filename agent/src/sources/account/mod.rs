@@ -1,0 +1,3 @@
+//! Who may use the machine, by its own files; no directory service is asked.
+
+pub(super) mod local;

@@ -1,0 +1,6 @@
+//! How well the machine is protected: encryption of what it stores, boot, firewall, protection programs.
+
+pub(super) mod protection;
+pub(super) mod security;
+mod unit;
+pub(super) mod volume;

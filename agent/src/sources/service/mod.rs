@@ -1,0 +1,3 @@
+//! What starts by itself.
+
+pub(super) mod unit;

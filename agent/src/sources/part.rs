@@ -70,6 +70,11 @@ impl Problems {
         self.entries.is_empty()
     }
 
+    /// How many there are, those that were dropped included.
+    pub fn count(&self) -> usize {
+        self.entries.len().saturating_add(usize::try_from(self.dropped).unwrap_or(usize::MAX))
+    }
+
     /// Whether something that should be readable was not, as opposed to what this machine does not have.
     pub fn anything_missing(&self) -> bool {
         self.anything_missing

@@ -19,7 +19,8 @@ use crate::{
 
 const LIST: &str = ".crates.toml";
 const NEWER_LIST: &str = ".crates2.json";
-const LIST_BYTES: usize = 1 << 20;
+/// A crate has a hundred bytes in the older list and three hundred in the newer.
+const LIST_BYTES: usize = 512 << 10;
 
 const LANGUAGE: Language = Language {
     name: "cargo",
@@ -172,7 +173,9 @@ mod tests {
         );
         assert_eq!(problems.len(), 3, "{problems:?}");
         let deep = format!("x = {}", "[".repeat(50_000));
-        for bad in ["[v1]\na = 1", "v1 = 3", "\u{0}", &deep] {
+        let dotted = format!("[v1]\n{}a = []", "a.".repeat(200_000));
+        let header = format!("[{}a]\n", "a.".repeat(200_000));
+        for bad in ["[v1]\na = 1", "v1 = 3", "\u{0}", &deep, &dotted, &header] {
             let (items, problems) = found(&SYSTEM, &[("usr/local/.crates.toml", bad)]);
             assert_eq!((items.len(), problems.len()), (0, 1), "{bad:.20}");
         }

@@ -139,7 +139,8 @@ impl Source for LanguageSource {
     fn collect(&self, host: &dyn Host) -> SectionPart {
         let mut part = SectionPart::default();
         for place in self.places(host, &mut part.problems) {
-            if part.items.len() >= ITEMS_LIMIT {
+            // What is no good costs as much as what is.
+            if part.items.len() + part.problems.count() >= ITEMS_LIMIT {
                 let message = format!("more than {ITEMS_LIMIT} packages: the rest is not read");
                 part.problems.add(&place.path, ErrorKind::TooLarge, message);
                 break;

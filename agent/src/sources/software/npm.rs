@@ -18,8 +18,8 @@ use crate::{
     },
 };
 
-/// Manifests list every file and script of a package.
-const MANIFEST_BYTES: usize = 1 << 20;
+/// Manifests list every file and script of a package; the largest of real tools have a tenth of this.
+const MANIFEST_BYTES: usize = 256 << 10;
 
 const LANGUAGE: Language = Language {
     name: "npm",

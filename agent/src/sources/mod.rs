@@ -122,6 +122,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &software::container::storage::PodmanSource,
     &software::container::docker::DockerSource,
     &software::oracle::OracleSource,
+    &software::opt::OptSource,
     &software::swid::SwidSource,
     &software::java::JavaSource,
     &software::python::SYSTEM,

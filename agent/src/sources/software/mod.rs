@@ -16,6 +16,7 @@ pub(crate) mod java;
 mod language;
 pub(crate) mod nix;
 pub(crate) mod npm;
+pub(crate) mod opt;
 pub(crate) mod oracle;
 pub(crate) mod pacman;
 pub(crate) mod portage;

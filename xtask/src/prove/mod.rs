@@ -11,6 +11,7 @@ mod disk;
 mod durability;
 mod identity;
 mod oracle;
+mod packages;
 mod python;
 mod store_durability;
 mod victim;
@@ -39,6 +40,11 @@ const PROOFS: &[Proof] = &[
         name: "identity",
         shows: "no machine becomes another and at most one in a thousand two, simulated over two years and told over TCP",
         run: identity::run,
+    },
+    Proof {
+        name: "packages",
+        shows: "the agent finds what each package manager lists of a root that it made, item by item",
+        run: packages::run,
     },
     Proof {
         name: "python",

@@ -51,6 +51,16 @@ const NEEDS: &[Need] = &[
         package: "ruby",
         why: "the gems that it installs and lists are compared with what the agent finds",
     },
+    Need {
+        probe: &["rpmbuild", "--version"],
+        package: "rpm",
+        why: "what it installs and lists is compared with what the agent finds",
+    },
+    Need {
+        probe: &["db5.3_load", "-V"],
+        package: "db5.3-util",
+        why: "it makes the Berkeley DB databases that rpm had before",
+    },
 ];
 
 /// Installs what is missing where that is allowed; else says which command would.

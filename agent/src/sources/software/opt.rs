@@ -167,11 +167,12 @@ fn is_tree(host: &dyn Host, place: &str, names: &[String]) -> bool {
 
 /// Name and version of a folder such as `apache-tomcat-9.0.85`, `foo_v1.2` or `1.2.3`, whose name is empty.
 fn versioned(folder: &str) -> Option<(&str, &str)> {
-    let split =
-        folder.rfind(['-', '_']).map_or(("", folder), |place| (&folder[..place], &folder[place + 1..]));
-    let (name, version) = split;
+    let (name, version) = match folder.rfind(['-', '_']) {
+        Some(place) => (&folder[..place], &folder[place + 1..]),
+        None => ("", folder),
+    };
     let version = version.strip_prefix('v').unwrap_or(version);
-    let is_name = folder == version || (!name.is_empty() && !name.starts_with('.'));
+    let is_name = !name.starts_with('.') && !folder.starts_with(['-', '_']);
     (is_name && is_version(version)).then_some((name, version))
 }
 

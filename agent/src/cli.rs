@@ -27,8 +27,8 @@ enum Command {
     Collect(collect::Arguments),
     /// Say how the service on this machine is doing
     Status(status::Arguments),
-    /// List what is read for an inventory, and from where
-    Sources,
+    /// List what is read for an inventory, from where, how a change is noticed and what it costs
+    Sources(sources::Arguments),
     /// Check the configuration and print what is in force
     CheckConfig(check_config::Arguments),
 }
@@ -44,7 +44,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Enroll(arguments) => enroll::run(&arguments, &mut out),
         Command::Collect(arguments) => collect::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
-        Command::Sources => sources::run(&mut out),
+        Command::Sources(arguments) => sources::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {

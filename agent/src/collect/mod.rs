@@ -1,11 +1,19 @@
 //! Runs the sources over a host and makes one inventory of what they found.
 //!
 //! Knows nothing of what a source reads and of what becomes of the inventory. A source that fails, even by a panic,
-//! is an entry in its section's errors; the others go on.
+//! is an entry in its section's errors; the others go on, and so they do when one has used the time or the amount that
+//! a source has. [`Rescan`] does the same again and again, and runs those sources alone that may find something else.
+
+mod budget;
+mod rescan;
+mod touched;
+mod watched;
 
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
+    rc::Rc,
+    time::{Duration, Instant},
 };
 
 use muster_common::{
@@ -15,17 +23,34 @@ use muster_common::{
 
 use crate::{
     host::Host,
-    sources::{ITEMS_LIMIT, Problems, SectionPart, Source},
+    sources::{ITEMS_LIMIT, Problems, SectionPart, Source, Stamp},
 };
+use budget::Budget;
+use touched::{Notes, Touched};
+use watched::Watched;
+
+pub use budget::Limits;
+pub use rescan::{Rescan, Rescanned, SourceCost};
 
 /// Reads everything that `sources` can tell of `host`.
 ///
 /// `now` is the endpoint's time, `None` for a recording. Sections come in the order of their names, items in the order
 /// of their keys, each key once; a section has at most [`ITEMS_LIMIT`] items and 64 errors.
 pub fn collect(host: &dyn Host, sources: &[&dyn Source], now: Option<EndpointTime>) -> Inventory {
+    collect_within(Limits::default(), host, sources, now)
+}
+
+/// The same within other limits.
+pub fn collect_within(
+    limits: Limits,
+    host: &dyn Host,
+    sources: &[&dyn Source],
+    now: Option<EndpointTime>,
+) -> Inventory {
+    let begun = Instant::now();
     let mut parts: BTreeMap<SectionName, SectionPart> = BTreeMap::new();
     for source in sources {
-        let SectionPart { items, problems } = run(*source, host);
+        let SectionPart { items, problems } = run(*source, host, Budget::new(limits, begun), None).part;
         let part = parts.entry(source.section()).or_default();
         part.items.extend(items);
         part.problems.append(problems);
@@ -37,10 +62,37 @@ pub fn collect(host: &dyn Host, sources: &[&dyn Source], now: Option<EndpointTim
     }
 }
 
+/// The processor time that each source takes on a machine, one after another.
+pub fn measure(host: &dyn Host, sources: &[&dyn Source]) -> Vec<Duration> {
+    let budget = || Budget::new(Limits::default(), Instant::now());
+    sources.iter().map(|source| run(*source, host, budget(), None).took).collect()
+}
+
+/// The processor time that this thread has used.
+pub fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or(0))
+}
+
+/// One run of one source.
+struct Run {
+    part: SectionPart,
+    /// What it touched; `None` where that tells nothing.
+    touched: Option<Touched>,
+    /// Processor time.
+    took: Duration,
+}
+
 /// Runs one source; a panic in it becomes a problem.
-fn run(source: &dyn Source, host: &dyn Host) -> SectionPart {
+fn run(source: &dyn Source, host: &dyn Host, budget: Budget, notes: Option<Notes>) -> Run {
+    let begun = processor_time();
+    let budget = Rc::new(budget);
+    let watched = Watched::new(host, budget.clone(), notes);
     // A source only reads, so nothing is left half changed when it is unwound.
-    catch_unwind(AssertUnwindSafe(|| source.collect(host))).unwrap_or_else(|panic| {
+    let result = catch_unwind(AssertUnwindSafe(|| source.collect(&watched)));
+    let has_ended_well = result.is_ok() && !budget.is_used_up();
+    let mut part = result.unwrap_or_else(|panic| {
         let text = panic
             .downcast_ref::<&str>()
             .map(|text| (*text).to_owned())
@@ -50,7 +102,12 @@ fn run(source: &dyn Source, host: &dyn Host) -> SectionPart {
         let message = format!("a fault in the agent stopped this source, please report it: {text}");
         problems.add(source.name(), ErrorKind::Io, message);
         SectionPart { items: Vec::new(), problems }
-    })
+    });
+    budget.tell(source.name(), &mut part.problems);
+    // A name can't tell of an entry that could not be read the last time.
+    let tells = has_ended_well && (source.stamp() != Stamp::Folders || !part.problems.anything_missing());
+    let touched = if tells { watched.into_touched() } else { None };
+    Run { part, touched, took: processor_time().saturating_sub(begun) }
 }
 
 fn section(name: SectionName, part: SectionPart) -> Section {
@@ -78,7 +135,10 @@ mod tests {
     use muster_common::inventory::{ItemKind, Package};
 
     use super::*;
-    use crate::sources::testing::recorded;
+    use crate::{
+        host::{Content, HostError, Listing, LiveFacts, Metadata, RandomRead},
+        sources::testing::recorded,
+    };
 
     #[derive(Debug)]
     struct Fixed(&'static str, fn() -> SectionPart);
@@ -162,5 +222,83 @@ mod tests {
         let section = collected(&[&Fixed("a", flood)]).sections.remove(0);
         assert_eq!((section.items.len(), section.errors[0].kind), (ITEMS_LIMIT, ErrorKind::TooLarge));
         assert_eq!(section.status, SectionStatus::Partial);
+    }
+
+    /// A tree without end on a slow disk: every path is a folder with folders.
+    #[derive(Debug)]
+    struct Endless;
+
+    impl Host for Endless {
+        fn prefix(&self, path: &str, _limit: usize) -> Result<Content, HostError> {
+            Err(HostError::Missing { path: path.to_owned() })
+        }
+
+        fn list(&self, _path: &str, limit: usize) -> Result<Listing, HostError> {
+            std::thread::sleep(Duration::from_millis(1));
+            let names = (0..limit.min(100)).map(|number| number.to_string()).collect();
+            Ok(Listing { names, more: true })
+        }
+
+        fn link(&self, path: &str) -> Result<String, HostError> {
+            Err(HostError::Missing { path: path.to_owned() })
+        }
+
+        fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
+            Err(HostError::Missing { path: path.to_owned() })
+        }
+
+        fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
+            Err(HostError::Missing { path: path.to_owned() })
+        }
+
+        fn live(&self) -> Option<&LiveFacts> {
+            None
+        }
+    }
+
+    /// Goes down a tree for ever, and takes what it can't list for empty.
+    #[derive(Debug)]
+    struct Diver;
+
+    impl Source for Diver {
+        fn name(&self) -> &'static str {
+            "diver"
+        }
+
+        fn section(&self) -> SectionName {
+            SectionName::known("deep")
+        }
+
+        fn reads(&self) -> &'static [&'static str] {
+            &[]
+        }
+
+        fn collect(&self, host: &dyn Host) -> SectionPart {
+            let mut folders = vec!["a".to_owned()];
+            while let Some(folder) = folders.pop() {
+                let names = host.list(&folder, 100).map(|listing| listing.names).unwrap_or_default();
+                folders.extend(names.iter().map(|name| format!("a/{name}")));
+            }
+            SectionPart { items: vec![package("found")], problems: Problems::default() }
+        }
+    }
+
+    #[test]
+    fn what_never_ends_is_an_error_and_the_others_go_on() {
+        let quick = Fixed("quick", || SectionPart { items: vec![package("a")], ..SectionPart::default() });
+        let long = Duration::from_secs(3600);
+        let all = Limits { source: long, collection: long, operations: u64::MAX, bytes: u64::MAX };
+        for (limits, kind) in [
+            (Limits { source: Duration::from_millis(50), ..all }, ErrorKind::TimedOut),
+            (Limits { collection: Duration::from_millis(50), ..all }, ErrorKind::TimedOut),
+            (Limits { operations: 50, ..all }, ErrorKind::TooLarge),
+            (Limits { bytes: 1000, ..all }, ErrorKind::TooLarge),
+        ] {
+            let inventory = collect_within(limits, &Endless, &[&Diver, &quick], None);
+            let [deep, quick] = &inventory.sections[..] else { panic!("two sections") };
+            assert_eq!((deep.status, deep.items.len()), (SectionStatus::Partial, 1), "{limits:?}");
+            assert_eq!((deep.errors.len(), deep.errors[0].kind), (1, kind), "{limits:?}");
+            assert_eq!(quick.status, SectionStatus::Complete);
+        }
     }
 }

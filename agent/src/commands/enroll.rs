@@ -94,13 +94,13 @@ async fn enrol(
     out: &mut dyn Write,
 ) -> anyhow::Result<Identity> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (_, encoded) = Machine::new(&settings.disabled_sources, clock.clone()).read().await?;
+    let read = Machine::new(&settings.disabled_sources, clock.clone()).read().await?;
     let enroller = Enroller {
         address: settings.collector.enroll.clone(),
         way: settings.proxying.way_to(&settings.collector.enroll),
         clock: Arc::new(JudgingClock::new(clock)),
         files: files.clone(),
-        evidence: encoded.evidence,
+        evidence: read.inventory.evidence.clone(),
     };
     loop {
         match enroller.attempt(token).await? {

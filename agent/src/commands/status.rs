@@ -230,6 +230,7 @@ mod tests {
                     items: 2212,
                     errors: 1,
                 }],
+                sources: Vec::new(),
                 next: "2026-11-01T11:00:00Z".to_owned(),
             }),
             source_errors: vec![status::SourceError {

@@ -3,6 +3,8 @@
 //! Files are read below `/`; what no file tells in the same way everywhere comes from sysinfo, which is called here
 //! only, one specific question at a time, since its full refresh costs more than everything else together.
 
+use std::cell::OnceCell;
+
 use muster_common::{
     inventory::{ErrorKind, SourceError},
     time::EndpointTime,
@@ -15,13 +17,14 @@ use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, Random
 #[derive(Debug)]
 pub struct LiveHost {
     root: Root,
-    facts: LiveFacts,
+    facts: OnceCell<LiveFacts>,
 }
 
 impl LiveHost {
-    /// Opens the root and asks for the live facts, once: a host is made anew for every collection.
+    /// Opens the root. The live facts are asked for once and when they are first wanted: a host is made anew for every
+    /// collection.
     pub fn open() -> Result<Self, HostError> {
-        Ok(Self { root: Root::machine()?, facts: facts() })
+        Ok(Self { root: Root::machine()?, facts: OnceCell::new() })
     }
 }
 
@@ -51,7 +54,7 @@ impl Host for LiveHost {
     }
 
     fn live(&self) -> Option<&LiveFacts> {
-        Some(&self.facts)
+        Some(self.facts.get_or_init(facts))
     }
 }
 

@@ -101,6 +101,9 @@ pub struct Metadata {
     pub size_bytes: u64,
     /// Last change of the content in nanoseconds since the epoch.
     pub modified_ns: i128,
+    /// Last change of the file itself in nanoseconds since the epoch: content, owner, mode or name. Unlike
+    /// `modified_ns` nobody sets it at will.
+    pub changed_ns: i128,
     /// Inode number.
     pub inode: u64,
 }
@@ -197,6 +200,20 @@ pub enum HostError {
         /// The bound.
         limit: usize,
     },
+    /// Whoever reads has used its time; see `collect`.
+    #[error("{path} is not read: its source had {seconds} s and has used them")]
+    TimedOut {
+        /// The path.
+        path: String,
+        /// The time in seconds.
+        seconds: u64,
+    },
+    /// Whoever reads has read as much as it may; see `collect`.
+    #[error("{path} is not read: its source has read as much as one may")]
+    Exhausted {
+        /// The path.
+        path: String,
+    },
     /// Reading failed otherwise.
     #[error("cannot read {path}")]
     Io {
@@ -217,6 +234,8 @@ impl HostError {
             | Self::WrongKind { path, .. }
             | Self::TooLarge { path, .. }
             | Self::TooMany { path, .. }
+            | Self::TimedOut { path, .. }
+            | Self::Exhausted { path }
             | Self::Io { path, .. } => path,
         }
     }
@@ -233,9 +252,10 @@ impl From<HostError> for SourceError {
             HostError::Missing { .. } => (ErrorKind::NotAvailable, error.to_string()),
             HostError::NotPermitted { .. } => (ErrorKind::NotPermitted, error.to_string()),
             HostError::WrongKind { .. } => (ErrorKind::Malformed, error.to_string()),
-            HostError::TooLarge { .. } | HostError::TooMany { .. } => {
+            HostError::TooLarge { .. } | HostError::TooMany { .. } | HostError::Exhausted { .. } => {
                 (ErrorKind::TooLarge, error.to_string())
             }
+            HostError::TimedOut { .. } => (ErrorKind::TimedOut, error.to_string()),
             HostError::Io { source, .. } => (ErrorKind::Io, format!("{error}: {source}")),
         };
         Self { subject: error.path().to_owned(), kind, message }

@@ -14,7 +14,7 @@ use std::{
 
 use rustix::{
     buffer::spare_capacity,
-    fs::{CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
+    fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat},
     io::Errno,
 };
 
@@ -109,12 +109,18 @@ impl Root {
 
     /// What a path is.
     pub(super) fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
-        let found = self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?;
-        let stat = rustix::fs::fstat(&found).map_err(|errno| failure(path, errno))?;
+        let stat = if self.fenced {
+            rustix::fs::fstat(&self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?)
+        } else {
+            // One call instead of three: an unchanged machine is looked at by nothing else.
+            rustix::fs::statat(&self.folder, path, AtFlags::empty())
+        };
+        let stat = stat.map_err(|errno| failure(path, errno))?;
         Ok(Metadata {
             kind: kind_of(&stat),
             size_bytes: u64::try_from(stat.st_size).unwrap_or(0),
             modified_ns: i128::from(stat.st_mtime) * 1_000_000_000 + i128::from(stat.st_mtime_nsec),
+            changed_ns: i128::from(stat.st_ctime) * 1_000_000_000 + i128::from(stat.st_ctime_nsec),
             inode: stat.st_ino,
         })
     }

@@ -3,7 +3,7 @@
 //! The bytes made here are the ones that both ends hash, send and keep; nothing encodes an item a second time. An
 //! item that the collector would have to refuse is left out with an error entry, so that it can't spoil a report.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use muster_common::{
@@ -26,7 +26,7 @@ pub struct EncodedInventory {
     /// When it was collected, by the endpoint's clock.
     pub observed: Option<EndpointTime>,
     /// By name, at most [`limits::SECTIONS`].
-    pub sections: BTreeMap<SectionName, EncodedSection>,
+    pub sections: BTreeMap<SectionName, Arc<EncodedSection>>,
     /// What tells which device this is; see [`super::evidence()`].
     pub evidence: Vec<v1::Item>,
     /// What of people was allowed to be read for it.
@@ -68,7 +68,9 @@ impl EncodedInventory {
         let sections = inventory.sections.iter().take(limits::SECTIONS);
         Self {
             observed: inventory.collected,
-            sections: sections.map(|section| (section.name.clone(), EncodedSection::new(section))).collect(),
+            sections: sections
+                .map(|section| (section.name.clone(), Arc::new(EncodedSection::new(section))))
+                .collect(),
             evidence: evidence(inventory),
             permissions: Permissions::default(),
             withheld: Vec::new(),

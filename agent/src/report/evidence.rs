@@ -3,7 +3,7 @@
 //! Bounded by count and by bytes, with what tells most first: the machine, its system, its disks, its adapters, the
 //! built-in ones before docks, and virtual ones last, of which a container host has hundreds.
 
-use muster_common::inventory::{AdapterKind, Inventory, Item, ItemKind, SectionName};
+use muster_common::inventory::{AdapterKind, Inventory, Item, ItemKind, Section, SectionName};
 use muster_proto::{convert, limits, v1};
 use prost::Message;
 
@@ -16,11 +16,22 @@ const SECTIONS: [&str; 4] =
 
 /// The items of an inventory that tell which device it is, at most [`limits::EVIDENCE_ITEMS`].
 pub fn evidence(inventory: &Inventory) -> Vec<v1::Item> {
-    let mut items: Vec<&Item> = SECTIONS
-        .iter()
-        .filter_map(|name| inventory.section(name))
-        .flat_map(|section| section.items.iter())
-        .collect();
+    of_sections(SECTIONS.iter().filter_map(|name| inventory.section(name)))
+}
+
+/// Whether a section's items tell which device it is.
+pub fn is_evidence(section: &SectionName) -> bool {
+    SECTIONS.contains(&section.as_str())
+}
+
+/// The same of some sections.
+pub fn evidence_of(sections: &[&Section]) -> Vec<v1::Item> {
+    let named = |name: &&str| sections.iter().copied().find(|section| section.name.as_str() == *name);
+    of_sections(SECTIONS.iter().filter_map(named))
+}
+
+fn of_sections<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<v1::Item> {
+    let mut items: Vec<&Item> = sections.flat_map(|section| section.items.iter()).collect();
     // A stable sort: within a rank the order of the sections stays.
     items.sort_by_key(|item| rank(item));
     let mut left = EVIDENCE_BYTES;
@@ -83,7 +94,7 @@ fn rank(item: &Item) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::inventory::{NetworkAdapter, Package, Section, SectionStatus, System};
+    use muster_common::inventory::{NetworkAdapter, Package, SectionStatus, System};
 
     use super::*;
 

@@ -31,5 +31,5 @@ mod section;
 
 pub use encode::{EncodedInventory, EncodedSection, HeadDigest, SECTION_BYTES};
 pub use envelope::{REPORT_BYTES, envelopes};
-pub use evidence::evidence;
+pub use evidence::{evidence, evidence_of, is_evidence};
 pub use section::{Held, Step, differs, step};

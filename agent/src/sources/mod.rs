@@ -61,6 +61,19 @@ pub enum Stamp {
     Always,
 }
 
+impl Stamp {
+    /// In a few words, for people.
+    pub fn in_words(self) -> &'static str {
+        match self {
+            Self::Touched => "files looked at",
+            Self::Folders => "names in folders",
+            Self::Uevents => "device events",
+            Self::Boot => "a boot",
+            Self::Always => "read each time",
+        }
+    }
+}
+
 /// Reads one part of an inventory.
 pub trait Source: fmt::Debug + Sync {
     /// Its name, unique, such as `dpkg`.

@@ -16,7 +16,7 @@ const PROBLEMS_LIMIT: usize = limits::SECTION_ERRORS;
 const MESSAGE_LIMIT: usize = 300;
 
 /// Items of one source with its problems.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct SectionPart {
     /// What was found.
     pub items: Vec<Item>,
@@ -25,7 +25,7 @@ pub struct SectionPart {
 }
 
 /// What could not be read: the first entries, and how many more there were.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Problems {
     entries: Vec<SourceError>,
     dropped: u64,

@@ -4,7 +4,7 @@
 //! reconnects within a process: first its sections are tried one by one, then the guilty one in full, then that
 //! content is let go until it changes.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
 use muster_common::{
     delta::SectionDigest,
@@ -56,7 +56,7 @@ type Fingerprint = (SectionDigest, HeadDigest);
 
 #[derive(Debug, Clone)]
 struct Entry {
-    newest: EncodedSection,
+    newest: Arc<EncodedSection>,
     changes: Vec<EndpointTime>,
     manner: Manner,
     refused: Option<Fingerprint>,
@@ -77,7 +77,7 @@ impl Ledger {
     pub fn new(baseline: Baseline, pending: Pending) -> Self {
         let Pending { observed, sections } = pending;
         let entries = sections.into_iter().map(|PendingSection { section, changes }| {
-            (section.name().clone(), Entry { changes, ..Entry::new(section) })
+            (section.name().clone(), Entry { changes, ..Entry::new(Arc::new(section)) })
         });
         Self { baseline, entries: entries.collect(), observed }
     }
@@ -88,18 +88,19 @@ impl Ledger {
     }
 
     /// Takes a new inventory; says whether what is pending changed.
-    pub fn collected(&mut self, inventory: EncodedInventory) -> bool {
-        let EncodedInventory { observed, mut sections, evidence: _, permissions: _, withheld } = inventory;
+    pub fn collected(&mut self, inventory: &EncodedInventory) -> bool {
+        let EncodedInventory { observed, sections, evidence: _, permissions: _, withheld } = inventory;
+        let (observed, mut sections) = (*observed, sections.clone());
         for name in withheld {
             // Complete and empty, so that the collector lets go of what it was told.
-            if self.was_told(&name) {
+            if self.was_told(name) {
                 let empty = Section {
                     name: name.clone(),
                     status: SectionStatus::Complete,
                     items: Vec::new(),
                     errors: Vec::new(),
                 };
-                sections.entry(name).or_insert_with(|| EncodedSection::new(&empty));
+                sections.entry(name.clone()).or_insert_with(|| Arc::new(EncodedSection::new(&empty)));
             }
         }
         let before = self.entries.len();
@@ -109,7 +110,7 @@ impl Ledger {
         for (name, section) in sections {
             let held = self.baseline.held(&name);
             let entry = match self.entries.get_mut(&name) {
-                Some(entry) if entry.newest == section => continue,
+                Some(entry) if Arc::ptr_eq(&entry.newest, &section) || entry.newest == section => continue,
                 Some(entry) => {
                     entry.newest = section;
                     entry.wants = 0;
@@ -242,7 +243,10 @@ impl Ledger {
     pub fn pending(&self) -> Pending {
         let pending = |(name, entry): (&SectionName, &Entry)| {
             let waits = !entry.is_refused() && differs(&entry.newest, &self.baseline.held(name));
-            waits.then(|| PendingSection { section: entry.newest.clone(), changes: entry.changes.clone() })
+            waits.then(|| PendingSection {
+                section: EncodedSection::clone(&entry.newest),
+                changes: entry.changes.clone(),
+            })
         };
         Pending { observed: self.observed, sections: self.entries.iter().filter_map(pending).collect() }
     }
@@ -254,7 +258,7 @@ impl Ledger {
 }
 
 impl Entry {
-    fn new(newest: EncodedSection) -> Self {
+    fn new(newest: Arc<EncodedSection>) -> Self {
         Self {
             newest,
             changes: Vec::new(),
@@ -309,7 +313,7 @@ mod tests {
 
     fn ledger() -> Ledger {
         let mut ledger = Ledger::default();
-        assert!(ledger.collected(inventory(1, 1, 1)));
+        assert!(ledger.collected(&inventory(1, 1, 1)));
         ledger
     }
 
@@ -325,21 +329,21 @@ mod tests {
         let mut ledger = ledger();
         let planned = ledger.plan(|_| false).unwrap();
         ledger.acknowledge(&planned.sections);
-        assert!(ledger.collected(withheld(2)));
+        assert!(ledger.collected(&withheld(2)));
         let taken_back = ledger.plan(|_| false).unwrap();
         let [(name, step)] = &taken_back.sections[..] else { panic!("{taken_back:?}") };
         assert_eq!((name.as_str(), step.report.removed_keys.len()), ("software.dpkg", 1));
         ledger.acknowledge(&taken_back.sections);
-        assert!(!ledger.collected(withheld(3)) && ledger.plan(|_| false).is_none(), "once is enough");
+        assert!(!ledger.collected(&withheld(3)) && ledger.plan(|_| false).is_none(), "once is enough");
         // Never told: there is nothing to take back.
         let mut ledger = Ledger::default();
-        assert!(ledger.collected(withheld(1)));
+        assert!(ledger.collected(&withheld(1)));
         assert_eq!(next(&ledger), ["hardware*"]);
         // Told, and the acknowledgement comes after it was withheld.
         let mut ledger = Ledger::default();
-        ledger.collected(inventory(1, 1, 1));
+        ledger.collected(&inventory(1, 1, 1));
         let planned = ledger.plan(|_| false).unwrap();
-        ledger.collected(withheld(2));
+        ledger.collected(&withheld(2));
         ledger.acknowledge(&planned.sections);
         assert_eq!(next(&ledger), ["software.dpkg"]);
     }
@@ -373,7 +377,7 @@ mod tests {
         acknowledge_next(&mut ledger);
         assert!(next(&ledger).is_empty() && ledger.pending().sections.is_empty());
         for (at, content) in [(2, 2), (3, 2), (4, 3)] {
-            ledger.collected(inventory(at, 1, content));
+            ledger.collected(&inventory(at, 1, content));
         }
         let pending = ledger.pending();
         assert_eq!(pending.sections.len(), 1);
@@ -382,7 +386,7 @@ mod tests {
         let planned = ledger.plan(|_| false).unwrap();
         assert_eq!(planned.sections[0].1.report.changed_times.len(), 2);
         // Back to what is acknowledged: nothing is pending any more.
-        assert!(ledger.collected(inventory(5, 1, 1)));
+        assert!(ledger.collected(&inventory(5, 1, 1)));
         assert!(next(&ledger).is_empty() && ledger.pending().sections.is_empty());
     }
 
@@ -390,7 +394,7 @@ mod tests {
     fn change_times_are_bounded_and_keep_the_first_and_the_last() {
         let mut ledger = ledger();
         for at in 2..500 {
-            ledger.collected(inventory(at, 1, u64::try_from(at).unwrap()));
+            ledger.collected(&inventory(at, 1, u64::try_from(at).unwrap()));
         }
         let pending = ledger.pending();
         let changes = &pending.sections[1].changes;
@@ -402,7 +406,7 @@ mod tests {
     fn a_refused_report_is_split_then_tried_in_full_then_let_go() {
         let mut ledger = ledger();
         acknowledge_next(&mut ledger);
-        ledger.collected(inventory(2, 2, 2));
+        ledger.collected(&inventory(2, 2, 2));
         assert_eq!(next(&ledger), ["hardware", "software.dpkg"]);
         assert_eq!(refuse_next(&mut ledger), Refusal::Split);
         assert_eq!(next(&ledger), ["hardware"]);
@@ -412,17 +416,17 @@ mod tests {
         assert_eq!(refuse_next(&mut ledger), Refusal::LetGo(name("software.dpkg")));
         assert!(next(&ledger).is_empty() && ledger.pending().sections.is_empty());
         // The same again is still let go; another content is tried, carefully; so is the same in a new session.
-        ledger.collected(inventory(3, 2, 2));
+        ledger.collected(&inventory(3, 2, 2));
         assert!(next(&ledger).is_empty());
         let mut later = ledger.clone();
         later.begin_session();
         assert_eq!(next(&later), ["software.dpkg*"]);
-        ledger.collected(inventory(4, 3, 3));
+        ledger.collected(&inventory(4, 3, 3));
         assert_eq!(next(&ledger), ["hardware"]);
         acknowledge_next(&mut ledger);
         assert_eq!(next(&ledger), ["software.dpkg*"]);
         acknowledge_next(&mut ledger);
-        ledger.collected(inventory(5, 4, 4));
+        ledger.collected(&inventory(5, 4, 4));
         assert_eq!(next(&ledger), ["hardware", "software.dpkg"], "after an acknowledgement all is as usual");
     }
 
@@ -438,7 +442,7 @@ mod tests {
         }
         assert!(!ledger.want(&software));
         assert!(next(&ledger).is_empty());
-        ledger.collected(inventory(2, 1, 2));
+        ledger.collected(&inventory(2, 1, 2));
         assert!(ledger.want(&software), "new content may be wanted again");
     }
 
@@ -457,10 +461,10 @@ mod tests {
     #[test]
     fn what_was_pending_at_a_stop_is_pending_at_the_start() {
         let mut ledger = ledger();
-        ledger.collected(inventory(2, 1, 2));
+        ledger.collected(&inventory(2, 1, 2));
         let mut restarted = Ledger::new(ledger.baseline().clone(), ledger.pending());
         assert_eq!(restarted.pending(), ledger.pending());
         assert_eq!(next(&restarted), next(&ledger));
-        assert!(!restarted.collected(inventory(3, 1, 2)), "the same content is no change");
+        assert!(!restarted.collected(&inventory(3, 1, 2)), "the same content is no change");
     }
 }

@@ -98,6 +98,8 @@ pub struct Collection {
     pub duration_ms: u64,
     /// What it found.
     pub sections: Vec<Section>,
+    /// What each source cost.
+    pub sources: Vec<Source>,
     /// When the next one is due.
     pub next: String,
 }
@@ -114,6 +116,18 @@ pub struct Section {
     pub items: usize,
     /// What could not be read.
     pub errors: usize,
+}
+
+/// One source of a collection.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Source {
+    /// Its name.
+    pub name: String,
+    /// How long it took when it ran last, in µs.
+    pub micros: u64,
+    /// Whether it ran in this collection, or nothing had changed for it.
+    pub ran: bool,
 }
 
 /// What a source could not read.

@@ -40,7 +40,7 @@ pub(super) async fn enrol(
     board.update(|status| status.connection.state = ConnectionState::Enrolling);
     let trying = async {
         let evidence = match machine.read().await {
-            Ok((_, encoded)) => encoded.evidence,
+            Ok(read) => read.inventory.evidence.clone(),
             Err(error) => {
                 tracing::warn!(error = %chain(&error), "enrolling without evidence");
                 Vec::new()

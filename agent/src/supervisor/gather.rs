@@ -3,10 +3,14 @@
 //! Knows nothing of sessions; inventories go into a channel that holds one, so that a slow disk slows collecting and
 //! not memory.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use muster_common::{
-    inventory::{Inventory, Section, SectionName, SectionStatus},
+    inventory::{SectionName, SectionStatus},
     time::{Clock, EndpointTime},
 };
 use tokio::{
@@ -16,11 +20,11 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    collect::collect,
+    collect::{Limits, Rescan, Rescanned, SourceCost},
     config::Schedule,
     host::{Host, HostError, LiveHost},
     permissions::{Permissions, permitted},
-    report::EncodedInventory,
+    report::{EncodedInventory, EncodedSection},
     sources::{SOURCES, Source},
     status::{self, Board, Kind, SOURCE_ERRORS},
     transport::{backoff::Chance, disk::off_thread},
@@ -35,6 +39,10 @@ const SPREAD: Duration = Duration::from_secs(10);
 /// After a collection that could not even begin.
 const AGAIN: Duration = Duration::from_secs(60);
 
+/// Everything is read anyway after about this time.
+const FULL_EVERY: Duration = Duration::from_secs(24 * 60 * 60);
+const FULL_JITTER_PERCENT: u8 = 10;
+
 const BOOT_ID: &str = "proc/sys/kernel/random/boot_id";
 
 /// This machine, read by the sources that are switched on.
@@ -42,6 +50,7 @@ const BOOT_ID: &str = "proc/sys/kernel/random/boot_id";
 pub struct Machine {
     sources: Arc<[&'static dyn Source]>,
     clock: Arc<dyn Clock>,
+    rescan: Arc<Mutex<Rescan>>,
 }
 
 /// Why the machine can't be read at all.
@@ -58,11 +67,14 @@ impl Machine {
     /// The same with sources of the caller's.
     pub fn with(sources: &[&'static dyn Source], disabled: &[String], clock: Arc<dyn Clock>) -> Self {
         let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
-        Self { sources: sources.iter().filter(on).copied().collect(), clock }
+        let rescan = Rescan::new(Limits::default(), Chance::draw().around(FULL_EVERY, FULL_JITTER_PERCENT));
+        let sources = sources.iter().filter(on).copied().collect();
+        Self { sources, clock, rescan: Arc::new(Mutex::new(rescan)) }
     }
 
-    /// Reads it, off the async thread, and nothing of people.
-    pub async fn read(&self) -> Result<(Inventory, Box<EncodedInventory>), ReadError> {
+    /// Reads it, off the async thread, and nothing of people. What can't have changed since the last time is not read
+    /// again.
+    pub async fn read(&self) -> Result<Rescanned, ReadError> {
         self.reading(Permissions::default()).await
     }
 
@@ -80,16 +92,16 @@ impl Machine {
     fn reading(
         &self,
         permissions: Permissions,
-    ) -> impl Future<Output = Result<(Inventory, Box<EncodedInventory>), ReadError>> + Send + 'static {
-        let Self { sources, clock } = self.clone();
+    ) -> impl Future<Output = Result<Rescanned, ReadError>> + Send + 'static {
+        let Self { sources, clock, rescan } = self.clone();
         off_thread(move || {
             let host = LiveHost::open()?;
             let now = EndpointTime::from_millis(clock.now().as_millis());
             let allowed = permitted(&sources, &permissions);
-            let inventory = collect(&host, &allowed, Some(now));
             let withheld = withheld(&sources, &allowed);
-            let encoded = Box::new(EncodedInventory::new(&inventory).read_under(permissions, withheld));
-            Ok((inventory, encoded))
+            // A source's panic is caught within; what one of ours leaves behind is read anew at the latest in a day.
+            let mut rescan = rescan.lock().unwrap_or_else(PoisonError::into_inner);
+            Ok(rescan.collect(&host, &allowed, permissions, withheld, now))
         })
     }
 }
@@ -124,7 +136,7 @@ impl Gatherer {
     /// Until `stop`, or until nobody takes inventories any more.
     pub(super) async fn keep_collecting(
         mut self,
-        inventories: mpsc::Sender<Box<EncodedInventory>>,
+        inventories: mpsc::Sender<Arc<EncodedInventory>>,
         stop: CancellationToken,
     ) {
         let work = async {
@@ -148,7 +160,7 @@ impl Gatherer {
     }
 
     /// One collection, and how long after its start the next one is due.
-    async fn once(&self, started: Instant, plan: Plan) -> (Duration, Option<Box<EncodedInventory>>) {
+    async fn once(&self, started: Instant, plan: Plan) -> (Duration, Option<Arc<EncodedInventory>>) {
         let reading = self.machine.reading(plan.permissions);
         tokio::pin!(reading);
         let result = match tokio::time::timeout(COLLECTED_WITHIN, &mut reading).await {
@@ -162,10 +174,10 @@ impl Gatherer {
             }
         };
         match result {
-            Ok((inventory, encoded)) => {
+            Ok(Rescanned { inventory, costs }) => {
                 let wait = jittered(&plan.schedule);
-                self.tell(&inventory, started.elapsed(), wait);
-                (wait, Some(encoded))
+                self.tell(&inventory, &costs, started.elapsed(), wait);
+                (wait, Some(inventory))
             }
             Err(error) => {
                 let message = super::chain(&error);
@@ -196,24 +208,30 @@ impl Gatherer {
         }
     }
 
-    fn tell(&self, inventory: &Inventory, took: Duration, wait: Duration) {
-        let items: usize = inventory.sections.iter().map(|section| section.items.len()).sum();
-        let errors: usize = inventory.sections.iter().map(|section| section.errors.len()).sum();
+    fn tell(&self, inventory: &EncodedInventory, costs: &[SourceCost], took: Duration, wait: Duration) {
+        let sections = inventory.sections.values();
+        let items: usize = sections.clone().map(|section| section.manifest().len()).sum();
+        let errors: usize = sections.clone().map(|section| section.errors().len()).sum();
+        let ran = costs.iter().filter(|cost| cost.ran).count();
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(duration_ms, items, errors, "collected this machine's inventory");
+        tracing::info!(duration_ms, items, errors, sources.ran = ran, "collected this machine's inventory");
         self.board.event(
             Kind::Collection,
             &format!(
-                "collected {items} items in {} sections within {duration_ms} ms, {errors} errors",
-                inventory.sections.len()
+                "collected {items} items in {} sections within {duration_ms} ms, {errors} errors; {ran} of {} sources \
+                 had something to read",
+                sections.len(),
+                costs.len()
             ),
         );
         let (finished, next) = (self.board.time(), self.board.time_after(wait.saturating_sub(took)));
         self.board.update(|status| {
-            let sections = inventory.sections.iter().map(section_status).collect();
-            status.collection = Some(status::Collection { finished, duration_ms, sections, next });
+            let sources = costs.iter().map(source_status).collect();
+            let shown = sections.clone().map(|section| section_status(section)).collect();
+            status.collection =
+                Some(status::Collection { finished, duration_ms, sections: shown, sources, next });
             status.source_errors =
-                inventory.sections.iter().flat_map(source_errors).take(SOURCE_ERRORS).collect();
+                sections.flat_map(|section| source_errors(section)).take(SOURCE_ERRORS).collect();
         });
     }
 }
@@ -222,24 +240,29 @@ fn jittered(schedule: &Schedule) -> Duration {
     Chance::draw().around(schedule.interval, schedule.jitter_percent)
 }
 
-fn section_status(section: &Section) -> status::Section {
-    let text = match section.status {
+fn section_status(section: &EncodedSection) -> status::Section {
+    let text = match section.status() {
         SectionStatus::Complete => "complete",
         SectionStatus::Partial => "partial",
         SectionStatus::Failed => "failed",
         SectionStatus::NotAvailable => "not available",
     };
     status::Section {
-        name: section.name.as_str().to_owned(),
+        name: section.name().as_str().to_owned(),
         status: text.to_owned(),
-        items: section.items.len(),
-        errors: section.errors.len(),
+        items: section.manifest().len(),
+        errors: section.errors().len(),
     }
 }
 
-fn source_errors(section: &Section) -> impl Iterator<Item = status::SourceError> + '_ {
-    section.errors.iter().map(|error| status::SourceError {
-        section: section.name.as_str().to_owned(),
+fn source_status(cost: &SourceCost) -> status::Source {
+    let SourceCost { name, micros, ran } = *cost;
+    status::Source { name: name.to_owned(), micros, ran }
+}
+
+fn source_errors(section: &EncodedSection) -> impl Iterator<Item = status::SourceError> + '_ {
+    section.errors().iter().map(|error| status::SourceError {
+        section: section.name().as_str().to_owned(),
         subject: error.subject.clone(),
         message: error.message.clone(),
     })

@@ -2,7 +2,7 @@
 //!
 //! Plain data between the [state](super::state), which decides, and the [loop](super::session), which does.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use muster_common::{governance::AgentSettings, time::Timestamp};
 use muster_proto::v1;
@@ -19,8 +19,8 @@ pub enum Event {
     Connected,
     /// The collector said something.
     Received(v1::session_response::Message),
-    /// The machine was read.
-    Collected(Box<EncodedInventory>),
+    /// The machine was read; the same content as before is the same allocation.
+    Collected(Arc<EncodedInventory>),
     /// A deadline may have passed.
     Tick,
     /// The service stops.

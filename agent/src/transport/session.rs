@@ -3,7 +3,7 @@
 //! Thin on purpose: what to do is decided by [`SessionState`]. Everything that can block has a deadline there, so a
 //! collector that neither reads nor answers is left in the end.
 
-use std::{collections::VecDeque, error::Error, future::Future, time::Duration};
+use std::{collections::VecDeque, error::Error, future::Future, sync::Arc, time::Duration};
 
 use muster_common::{governance::AgentSettings, time::EndpointTime};
 use muster_proto::{convert, v1};
@@ -74,7 +74,7 @@ pub struct PendingSize {
 #[derive(Debug)]
 pub struct Inputs {
     /// Inventories, as they are collected.
-    pub inventories: mpsc::Receiver<Box<EncodedInventory>>,
+    pub inventories: mpsc::Receiver<Arc<EncodedInventory>>,
     /// The service stops.
     pub stop: CancellationToken,
 }

@@ -12,6 +12,7 @@
 
 use std::{
     collections::BTreeSet,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
@@ -29,7 +30,7 @@ use super::{
 use crate::{
     asked::within_bounds,
     permissions::Permissions,
-    report::Step,
+    report::{EncodedInventory, Step},
     spool::{Ledger, Sequence},
 };
 
@@ -49,7 +50,8 @@ pub struct Introduction {
 pub struct SessionState {
     ledger: Ledger,
     sequence: Sequence,
-    evidence: Vec<v1::Item>,
+    /// What was collected last, and taken.
+    newest: Option<Arc<EncodedInventory>>,
     in_flight: Vec<InFlight>,
     phase: Phase,
     privacy: PrivacyState,
@@ -98,7 +100,7 @@ impl SessionState {
         Self {
             ledger,
             sequence,
-            evidence: Vec::new(),
+            newest: None,
             in_flight: Vec::new(),
             phase: Phase::Offline,
             privacy: PrivacyState::default(),
@@ -131,7 +133,7 @@ impl SessionState {
             boot_id,
             spool_epoch: self.sequence.epoch.as_bytes().to_vec(),
             baseline: self.ledger.digests(),
-            evidence: self.evidence.clone(),
+            evidence: self.newest.as_ref().map(|newest| newest.evidence.clone()).unwrap_or_default(),
             lineage,
             endpoint_time: Some(convert::to_timestamp_endpoint(now)),
         };
@@ -149,12 +151,14 @@ impl SessionState {
             Event::Received(message) => self.receive(message, now, &mut actions),
             // It holds what was withdrawn while it was read; another one is on its way.
             Event::Collected(inventory) if !inventory.permissions.is_within(&self.privacy.allowed()) => {}
-            Event::Collected(mut inventory) => {
-                self.privacy.content = Some(std::mem::take(&mut inventory.permissions));
-                self.evidence = std::mem::take(&mut inventory.evidence);
-                if self.ledger.collected(*inventory) {
+            // Nothing has changed since.
+            Event::Collected(inventory) if self.is_newest(&inventory) => {}
+            Event::Collected(inventory) => {
+                self.privacy.content = Some(inventory.permissions.clone());
+                if self.ledger.collected(&inventory) {
                     actions.push(Action::SavePending);
                 }
+                self.newest = Some(inventory);
             }
             Event::Tick => self.tick(now, &mut actions),
             Event::Stop => self.drain(bounds::STOP_WITHIN, Reconnect::Never, now, &mut actions),
@@ -162,6 +166,10 @@ impl SessionState {
         }
         self.report(now, &mut actions);
         actions
+    }
+
+    fn is_newest(&self, inventory: &Arc<EncodedInventory>) -> bool {
+        self.newest.as_ref().is_some_and(|newest| Arc::ptr_eq(newest, inventory))
     }
 
     /// When [`Event::Tick`] is due; `None` while nothing is waited for.
@@ -418,7 +426,7 @@ mod tests {
     use muster_common::inventory::{Inventory, Item, ItemKind, Package, Section, SectionStatus};
 
     use super::*;
-    use crate::{asked, report::EncodedInventory, spool::SpoolEpoch};
+    use crate::{asked, spool::SpoolEpoch};
 
     /// What a case does to the session.
     #[derive(Debug, Clone, Copy)]
@@ -463,7 +471,7 @@ mod tests {
 
     const WELCOME: Do = Do::Welcome { durable: 0, wanted: &[] };
 
-    fn inventory(hardware: u64, software: u64) -> Box<EncodedInventory> {
+    fn inventory(hardware: u64, software: u64) -> Arc<EncodedInventory> {
         let section = |name: &str, content: u64| Section {
             name: SectionName::new(name).unwrap(),
             status: SectionStatus::Complete,
@@ -474,7 +482,7 @@ mod tests {
             }))],
             errors: Vec::new(),
         };
-        Box::new(EncodedInventory::new(&Inventory {
+        Arc::new(EncodedInventory::new(&Inventory {
             collected: None,
             agent_version: String::new(),
             sections: vec![section("hardware", hardware), section("software.dpkg", software)],
@@ -496,8 +504,8 @@ mod tests {
             Do::Collect { hardware, software } => return Event::Collected(inventory(hardware, software)),
             Do::CollectUsage { software } => {
                 let usage = Permissions::new(USAGE, &asking(true));
-                let inventory = inventory(1, software).read_under(usage, Vec::new());
-                return Event::Collected(Box::new(inventory));
+                let inventory = Arc::unwrap_or_clone(inventory(1, software)).read_under(usage, Vec::new());
+                return Event::Collected(Arc::new(inventory));
             }
             Do::Grant { usage, welcome: true } => Message::Welcome(v1::Welcome {
                 settings: Some(convert::settings_to_wire(&asking(usage))),

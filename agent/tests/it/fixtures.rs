@@ -74,7 +74,7 @@ impl Host for MemoryHost {
         if !self.files.keys().any(|file| file.starts_with(path)) {
             return Err(HostError::Missing { path: path.to_owned() });
         }
-        Ok(Metadata { kind: FileKind::Folder, size_bytes: 0, modified_ns: 0, inode: 0 })
+        Ok(Metadata { kind: FileKind::Folder, size_bytes: 0, modified_ns: 0, changed_ns: 0, inode: 0 })
     }
 
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {

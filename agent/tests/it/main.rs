@@ -10,6 +10,7 @@ mod languages;
 mod networks;
 mod package_managers;
 mod printed;
+mod rescan;
 mod rpm;
 mod sandbox;
 mod service;

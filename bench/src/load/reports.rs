@@ -22,7 +22,7 @@ pub fn hello(fleet: &Fleet, device: u64, choice: Choice, claimed: Option<u32>) -
         section: section.name().as_str().to_owned(),
         digest: section.manifest().digest(section.name()).as_bytes().to_vec(),
     };
-    let baseline = inventory.sections.values().map(digest).collect();
+    let baseline = inventory.sections.values().map(|section| digest(section)).collect();
     v1::Hello {
         agent_version: env!("CARGO_PKG_VERSION").to_owned(),
         capabilities: Vec::new(),

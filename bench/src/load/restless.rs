@@ -42,7 +42,7 @@ impl Restless {
             section: section.name().as_str().to_owned(),
             digest: section.manifest().digest(section.name()).as_bytes().to_vec(),
         };
-        let claimed = inventory.sections.values().filter(|_| durable > 0).map(digest);
+        let claimed = inventory.sections.values().filter(|_| durable > 0).map(|section| digest(section));
         v1::Hello {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
             capabilities: Vec::new(),

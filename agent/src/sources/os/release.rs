@@ -10,7 +10,7 @@ use muster_common::{
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         os::details,
         part::{Problems, SectionPart},
         read, text,
@@ -48,6 +48,10 @@ impl Source for ReleaseSource {
             "etc/default/locale",
             "the kernel",
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -12,7 +12,7 @@ use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package,
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         os::release,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read,
@@ -49,6 +49,10 @@ impl Source for DpkgSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[STATUS, UPDATES, STATUS_FOLDER]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

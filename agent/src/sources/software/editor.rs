@@ -15,7 +15,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use crate::{
     host::Host,
     sources::{
-        Personal, Source,
+        Personal, Source, Stamp,
         homes::{self, Home},
         json::{self, Lenient},
         part::{ITEMS_LIMIT, Problems, SectionPart},
@@ -70,6 +70,10 @@ impl Source for EditorSource {
 
     fn personal(&self) -> Option<Personal> {
         Some(Personal::PerUser)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

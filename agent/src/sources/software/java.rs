@@ -12,7 +12,7 @@ use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package,
 use crate::{
     host::{FileKind, Host, Metadata},
     sources::{
-        Source,
+        Source, Stamp,
         part::{Problems, SectionPart},
         read, text,
     },
@@ -53,6 +53,10 @@ impl Source for JavaSource {
             "opt/*/release",
             "usr/local/*/release",
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

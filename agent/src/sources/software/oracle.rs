@@ -14,7 +14,7 @@ use muster_common::{
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         part::{Problems, SectionPart},
         read, text,
         xml::{self, Step, XmlError},
@@ -53,6 +53,10 @@ impl Source for OracleSource {
             "HOME/inventory/ContentsXML/comps.xml",
             "HOME/inventory/globalvariables/oracle.server/globalvariables.xml",
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -11,7 +11,7 @@ use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package,
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         part::{ITEMS_LIMIT, SectionPart},
         read, text,
         xml::{self, Step, XmlError},
@@ -50,6 +50,10 @@ impl Source for SwidSource {
             "opt/*/swidtag/*.swidtag",
             "opt/*/*/swidtag/*.swidtag",
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

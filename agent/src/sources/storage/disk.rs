@@ -8,7 +8,7 @@ use muster_common::inventory::{Disk, ErrorKind, Item, ItemKind, SectionName};
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         part::{Problems, SectionPart},
         read, text,
     },
@@ -36,6 +36,10 @@ impl Source for DiskSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[FOLDER]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Uevents
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -93,7 +93,7 @@ impl Dial for MemoryDial {
 
 /// A running agent's connected half.
 struct Agent {
-    inventories: mpsc::Sender<Box<EncodedInventory>>,
+    inventories: mpsc::Sender<Arc<EncodedInventory>>,
     stop: CancellationToken,
     rest: Arc<Rest>,
     task: tokio::task::JoinHandle<()>,
@@ -117,7 +117,7 @@ impl Agent {
     }
 
     async fn collected(&self, inventory: &Inventory) {
-        self.inventories.send(Box::new(EncodedInventory::new(inventory))).await.unwrap();
+        self.inventories.send(Arc::new(EncodedInventory::new(inventory))).await.unwrap();
     }
 
     async fn stop(self) {

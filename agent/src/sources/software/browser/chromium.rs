@@ -18,7 +18,7 @@ use super::{Extension, Extensions, Family};
 use crate::{
     host::{Host, HostError},
     sources::{
-        Personal, Source, homes,
+        Personal, Source, Stamp, homes,
         json::Lenient,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read, text,
@@ -78,6 +78,10 @@ impl Source for ChromiumSource {
 
     fn personal(&self) -> Option<Personal> {
         Some(Personal::PerUser)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -13,7 +13,7 @@ use super::{Extension, Extensions, Family};
 use crate::{
     host::{Host, HostError},
     sources::{
-        Personal, Source, homes,
+        Personal, Source, Stamp, homes,
         json::{self, Lenient},
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read, text,
@@ -61,6 +61,10 @@ impl Source for FirefoxSource {
 
     fn personal(&self) -> Option<Personal> {
         Some(Personal::PerUser)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         json::Lenient,
         part::{Problems, SectionPart},
         read, text,
@@ -78,6 +78,10 @@ impl Source for BrowserSystemSource {
             "opt/firefox/distribution/extensions/*",
             "etc/firefox/policies/policies.json",
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -3,14 +3,15 @@
 use std::{
     collections::BTreeSet,
     ffi::OsStr,
-    fs,
-    os::unix::fs::MetadataExt,
+    fs::{self, File},
+    os::unix::fs::{MetadataExt, symlink},
     path::{Path, PathBuf},
     process::Command,
 };
 
 use muster_agent::collect::collect;
 use muster_common::inventory::{Installation, Inventory, ItemKind, Package, SectionStatus};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use crate::fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of};
 
@@ -159,4 +160,42 @@ fn what_pacman_installs_is_what_is_found() {
         assert!(installation.installed.is_some());
     }
     eprintln!("{} packages agree", listed.len());
+}
+
+#[test]
+fn endless_files_and_links_in_circles_are_errors() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |path: &str| folder.path().join(path);
+    let endless = [
+        "lib/apk/db/installed",
+        "var/lib/pacman/local/a-1-1/desc",
+        "var/db/pkg/dev-libs/a-1/SIZE",
+        "var/lib/snapd/state.json",
+        "var/lib/snapd/snaps/a_1.snap",
+        "snap/a/1/meta/snap.yaml",
+        "var/lib/flatpak/app/a/x86_64/stable/active/deploy",
+        "nix/var/nix/profiles/default/manifest.json",
+        "usr/local/bin/a.AppImage",
+    ];
+    for path in endless {
+        fs::create_dir_all(at(path).parent().unwrap()).unwrap();
+        File::create(at(path)).unwrap().set_len(10 << 30).unwrap();
+    }
+    // A folder that holds itself, and one where a file should be.
+    symlink("..", at("var/lib/flatpak/app/loop")).unwrap();
+    symlink(".", at("var/db/pkg/loop")).unwrap();
+    fs::create_dir_all(at("var/lib/pacman/local/b-1-1/desc")).unwrap();
+    let read_write = Mode::RUSR | Mode::WUSR;
+    mknodat(CWD, at("usr/local/bin/pipe"), FileType::Fifo, read_write, 0).unwrap();
+
+    let found = inventory(folder.path());
+    check_sound(&found, "endless files");
+    for path in &endless[..8] {
+        // The image of a snap is measured and never opened.
+        let is_named =
+            found.sections.iter().flat_map(|section| &section.errors).any(|error| error.subject == *path);
+        assert!(is_named || path.ends_with(".snap"), "{path}");
+    }
+    let [snap] = packages(&found, "software.snap")[..] else { panic!("no snap") };
+    assert_eq!((snap.0.name.as_str(), snap.0.size_bytes), ("a", Some(10 << 30)));
 }

@@ -86,7 +86,7 @@ pub enum EnrollError {
         address: Address,
         /// Why.
         #[source]
-        source: ProxyError,
+        source: Box<ProxyError>,
     },
     /// The collector can't be reached, or is busy.
     #[error("the collector at {address} can't be reached: {reason}")]
@@ -208,7 +208,9 @@ impl Enroller {
                 .ok_or_else(|| EnrollError::NoAnswer { address: self.address.clone() }),
             Err(status) => Err(match (refusal.get(), refusal.proxy()) {
                 (Some(error), _) => self.distrusted(&error),
-                (None, Some(source)) => EnrollError::Proxy { address: self.address.clone(), source },
+                (None, Some(source)) => {
+                    EnrollError::Proxy { address: self.address.clone(), source: Box::new(source) }
+                }
                 (None, None) => self.refused(&status),
             }),
         }

@@ -174,11 +174,11 @@ async fn enrolled_and_connected(
 
     let asked = last_asked(&settings, board).await;
     let own = Own {
+        boot_id: machine.boot_id().await,
         state_dir: settings.state_dir.clone(),
         schedule: settings.schedule.clone(),
         ceiling: settings.privacy,
     };
-    let boot_id = machine.boot_id().await;
     let wiring =
         Arc::new(Wiring::new(identity, files.clone(), board.clone(), clock, judging, boot_id, own, &asked));
     let gatherer =

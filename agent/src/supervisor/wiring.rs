@@ -50,15 +50,16 @@ pub(super) struct Wiring {
     board: Arc<Board>,
     own_clock: Arc<dyn Clock>,
     judging: Arc<JudgingClock>,
-    boot_id: String,
     collect_now: Arc<Notify>,
     own: Own,
     plan: watch::Sender<Plan>,
 }
 
-/// What this machine's own configuration says; a collector's wishes are weighed against it.
+/// What this machine says for itself; a collector's wishes are weighed against its configuration.
 #[derive(Debug)]
 pub(super) struct Own {
+    /// Random for each boot.
+    pub(super) boot_id: String,
     pub(super) state_dir: PathBuf,
     pub(super) schedule: Schedule,
     pub(super) ceiling: Privacy,
@@ -81,7 +82,6 @@ impl Wiring {
         board: Arc<Board>,
         own_clock: Arc<dyn Clock>,
         judging: Arc<JudgingClock>,
-        boot_id: String,
         own: Own,
         asked: &AgentSettings,
     ) -> Self {
@@ -93,7 +93,6 @@ impl Wiring {
             board,
             own_clock,
             judging,
-            boot_id,
             collect_now: Arc::default(),
         }
     }
@@ -186,7 +185,7 @@ impl Hooks for Wiring {
     fn introduction(&self) -> Introduction {
         Introduction {
             agent_version: env!("CARGO_PKG_VERSION").to_owned(),
-            boot_id: self.boot_id.clone(),
+            boot_id: self.own.boot_id.clone(),
             lineage: self.identity().lineage.clone(),
         }
     }

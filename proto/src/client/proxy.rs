@@ -86,7 +86,7 @@ pub enum ProxyError {
         /// Where it is.
         proxy: Address,
         /// Where we want to go.
-        target: Address,
+        target: Box<Address>,
         /// Its status code.
         status: u16,
     },
@@ -142,9 +142,11 @@ impl Proxy {
                 None => ProxyError::CredentialsWanted { proxy: self.address.clone() },
                 Some(file) => ProxyError::CredentialsRefused { proxy: self.address.clone(), file },
             }),
-            status => {
-                Err(ProxyError::Refused { proxy: self.address.clone(), target: target.clone(), status })
-            }
+            status => Err(ProxyError::Refused {
+                proxy: self.address.clone(),
+                target: Box::new(target.clone()),
+                status,
+            }),
         }
     }
 

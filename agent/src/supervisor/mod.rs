@@ -179,8 +179,7 @@ async fn enrolled_and_connected(
         schedule: settings.schedule.clone(),
         ceiling: settings.privacy,
     };
-    let wiring =
-        Arc::new(Wiring::new(identity, files.clone(), board.clone(), clock, judging, boot_id, own, &asked));
+    let wiring = Arc::new(Wiring::new(identity, files.clone(), board.clone(), clock, judging, own, &asked));
     let gatherer =
         Gatherer { machine, board: board.clone(), plan: wiring.plan(), collect_now: wiring.collect_now() };
     let (sender, inventories) = mpsc::channel(1);

@@ -158,28 +158,23 @@ impl LanguageSource {
         let mut finder = Finder::new(host);
         match self.scope {
             Scope::System => {
-                let with_root = may_enter(host, ROOT, problems);
                 for pattern in *system {
                     let of_root = pattern.starts_with("root/");
                     // A folder of everybody's in /home is on a network where the homes are.
-                    let reachable = if of_root {
-                        with_root
-                    } else {
-                        !pattern.starts_with("home/") || !homes::is_on_network(host, pattern)
-                    };
+                    let reachable = !pattern.starts_with("home/") || !homes::is_on_network(host, pattern);
+                    finder.home = if of_root { Some(ROOT.to_owned()) } else { None };
                     if reachable {
                         finder.expand(String::new(), pattern, if of_root { ROOT } else { "" }, problems);
                     }
                 }
-                if with_root {
-                    self.named(host, ROOT, ROOT, &mut finder, problems);
-                }
+                self.named(host, ROOT, ROOT, &mut finder, problems);
             }
             Scope::People => {
                 for home in homes::homes(host, problems) {
-                    if home.path == ROOT || !may_enter(host, &home.path, problems) {
+                    if home.path == ROOT {
                         continue;
                     }
+                    finder.home = Some(home.path.clone());
                     for pattern in *people {
                         let pattern = pattern.strip_prefix("~/").unwrap_or(pattern);
                         // Homebrew's own account has a home that everybody shares.
@@ -265,24 +260,6 @@ pub(super) fn join(folder: &str, name: &str) -> String {
     if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
-/// Whether a home can be looked into, so that one that is missing or closed costs one attempt.
-fn may_enter(host: &dyn Host, home: &str, problems: &mut Problems) -> bool {
-    match host.metadata(&format!("{home}/.")) {
-        Ok(_) => true,
-        Err(error) => {
-            add_unless_absent(error, problems);
-            false
-        }
-    }
-}
-
-/// A file where a folder could be is no environment either.
-fn add_unless_absent(error: HostError, problems: &mut Problems) {
-    if !matches!(error, HostError::Missing { .. } | HostError::WrongKind { .. }) {
-        problems.add_error(error);
-    }
-}
-
 /// Expands patterns; every folder is listed once, whichever patterns lead to it.
 struct Finder<'a> {
     host: &'a dyn Host,
@@ -291,11 +268,23 @@ struct Finder<'a> {
     seen: HashSet<(u64, i128)>,
     places: Vec<Place>,
     tries: usize,
+    /// The home that is looked into.
+    home: Option<String>,
+    /// Homes that may not be entered: one problem each says enough.
+    closed: HashSet<String>,
 }
 
 impl<'a> Finder<'a> {
     fn new(host: &'a dyn Host) -> Self {
-        Self { host, listings: HashMap::new(), seen: HashSet::new(), places: Vec::new(), tries: 0 }
+        Self {
+            host,
+            listings: HashMap::new(),
+            seen: HashSet::new(),
+            places: Vec::new(),
+            tries: 0,
+            home: None,
+            closed: HashSet::new(),
+        }
     }
 
     fn expand(&mut self, folder: String, pattern: &str, user: &str, problems: &mut Problems) {
@@ -340,7 +329,7 @@ impl<'a> Finder<'a> {
                     listing.names.into()
                 }
                 Err(error) => {
-                    add_unless_absent(error, problems);
+                    self.refused(error, problems);
                     Rc::from([])
                 }
             }
@@ -364,11 +353,33 @@ impl<'a> Finder<'a> {
                 self.tries = TRIES_LIMIT;
             }
             Ok(_) => self.places.push(Place { path, user: user.to_owned() }),
-            Err(error) => add_unless_absent(error, problems),
+            Err(error) => self.refused(error, problems),
         }
     }
 
+    /// A file where a folder could be is no environment either.
+    fn refused(&mut self, error: HostError, problems: &mut Problems) {
+        let error = match (error, &self.home) {
+            (HostError::Missing { .. } | HostError::WrongKind { .. }, _) => return,
+            // Asked only now: a home's own times change all day, and would tell of changes where none are.
+            (error @ HostError::NotPermitted { .. }, Some(home)) => {
+                match self.host.metadata(&format!("{home}/.")) {
+                    Ok(_) => error,
+                    Err(closed) => {
+                        self.closed.insert(home.clone());
+                        closed
+                    }
+                }
+            }
+            (error, _) => error,
+        };
+        problems.add_error(error);
+    }
+
     fn may_try(&mut self, path: &str, problems: &mut Problems) -> bool {
+        if self.home.as_ref().is_some_and(|home| self.closed.contains(home)) {
+            return false;
+        }
         self.tries += 1;
         if self.tries == TRIES_LIMIT {
             let message = format!("more than {TRIES_LIMIT} folders to look at: the rest is not read");

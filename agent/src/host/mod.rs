@@ -155,7 +155,9 @@ pub struct Link {
     pub name: String,
     /// The address that the driver says is burnt in.
     pub permanent_mac: Option<MacAddress>,
-    /// Addresses in use.
+    /// Whether it is one end of a pair of virtual links, as containers have them.
+    pub is_pair: bool,
+    /// Addresses in use, without the temporary ones that IPv6 changes every day.
     pub addresses: Vec<IpAddr>,
 }
 

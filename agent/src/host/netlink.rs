@@ -8,9 +8,9 @@ use std::{io, time::Duration};
 use muster_common::inventory::MacAddress;
 use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::{
-    RouteNetlinkMessage,
-    address::{AddressAttribute, AddressMessage},
-    link::{LinkAttribute, LinkMessage},
+    AddressFamily as Family, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
+    link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage},
 };
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType, socket_with, sockopt};
 
@@ -33,6 +33,7 @@ pub(super) fn links() -> io::Result<Vec<Link>> {
     })?;
     dump(RouteNetlinkMessage::GetAddress(AddressMessage::default()), |answer| {
         if let RouteNetlinkMessage::NewAddress(message) = answer
+            && !is_temporary(&message)
             && let Some((_, link)) = links.iter_mut().find(|(index, _)| *index == message.header.index)
         {
             link.addresses.extend(address(&message));
@@ -47,10 +48,18 @@ fn link(message: LinkMessage) -> Link {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
             LinkAttribute::PermAddress(bytes) => link.permanent_mac = bytes.try_into().ok().map(MacAddress),
+            LinkAttribute::LinkInfo(infos) => {
+                link.is_pair = infos.iter().any(|info| matches!(info, LinkInfo::Kind(InfoKind::Veth)));
+            }
             _ => {}
         }
     }
     link
+}
+
+/// Whether the address is one of IPv6's privacy addresses. The same bit says "secondary" in IPv4.
+fn is_temporary(message: &AddressMessage) -> bool {
+    message.header.family == Family::Inet6 && message.header.flags.contains(AddressHeaderFlags::Secondary)
 }
 
 /// The address of this end: on a point-to-point link `Address` is the other end and `Local` is ours.

@@ -7,6 +7,7 @@
 //! section, but no two may make the same item. A new section is a wider change: CONTRIBUTING.md has its recipe.
 
 mod account;
+mod devices;
 mod hardware;
 mod homes;
 mod json;
@@ -106,6 +107,9 @@ pub const SOURCES: &[&dyn Source] = &[
     &hardware::memory::MemorySource,
     &hardware::battery::BatterySource,
     &hardware::tpm::TpmSource,
+    &devices::monitor::MonitorSource,
+    &devices::pci::PciSource,
+    &devices::usb::UsbSource,
     &storage::disk::DiskSource,
     &network::adapter::AdapterSource,
     &os::release::ReleaseSource,

@@ -1,7 +1,7 @@
 //! Whether the machine is virtual, and by which hypervisor.
 //!
-//! Knows makers' names and two kernel files. It never looks at `/.dockerenv` or at control groups: a container is no
-//! machine, and its host is as physical as before.
+//! Knows makers' names, and what firmware and kernel write where no maker is named. It never looks at `/.dockerenv` or at
+//! control groups: a container is no machine, and its host is as physical as before.
 
 use muster_common::inventory::System;
 
@@ -41,6 +41,30 @@ const MAKERS: &[(&str, &str, &str)] = &[
     ("amazon ec2", "", "amazon"),
 ];
 
+/// A table of the firmware that every machine with ACPI has; bytes 10 to 15 of its header name who wrote it.
+const ACPI_TABLE: &str = "sys/firmware/acpi/tables/FACP";
+const ACPI_HEADER_BYTES: usize = 36;
+/// Micro virtual machines have no SMBIOS, and still ACPI.
+const ACPI_WRITERS: &[(&[u8; 6], &str)] = &[
+    (b"FIRECK", "firecracker"),
+    (b"CLOUDH", "cloud-hypervisor"),
+    (b"CROSVM", "crosvm"),
+    (b"BOCHS ", "kvm"),
+    (b"Google", "kvm"),
+    (b"AMAZON", "amazon"),
+    (b"VRTUAL", "hyper-v"),
+    (b"MSFTVM", "hyper-v"),
+    (b"VBOX  ", "virtualbox"),
+    (b"BHYVE ", "bhyve"),
+    (b"PRLS  ", "parallels"),
+    (b"Xen\0\0\0", "xen"),
+];
+
+/// Clocks that a hypervisor lends to the kernel.
+const CLOCKS: &str = "sys/devices/system/clocksource/clocksource0/available_clocksource";
+const CLOCKS_LENT: &[(&str, &str)] =
+    &[("kvm-clock", "kvm"), ("hyperv_clocksource", "hyper-v"), ("xen", "xen")];
+
 /// What tells a virtual machine.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Virtualization {
@@ -66,6 +90,10 @@ pub(super) fn detect(
     if hypervisor.is_none() {
         hypervisor = xen(host, problems);
     }
+    // Only where the processor itself says so: what follows is a hint at who, and never at whether.
+    if hypervisor.is_none() && flag == Some(true) {
+        hypervisor = by_acpi(host).or_else(|| by_clock(host)).map(str::to_owned);
+    }
     let is_virtual = if hypervisor.is_some() || firmware_says_virtual { Some(true) } else { flag };
     Virtualization { is_virtual, hypervisor }
 }
@@ -88,6 +116,20 @@ fn xen(host: &dyn Host, problems: &mut Problems) -> Option<String> {
     let kind = read::value(host, "sys/hypervisor/type", problems)?;
     let capabilities = read::value(host, "proc/xen/capabilities", problems).unwrap_or_default();
     (!capabilities.contains("control_d")).then_some(kind)
+}
+
+/// By whoever wrote the firmware's tables; only root may read them.
+fn by_acpi(host: &dyn Host) -> Option<&'static str> {
+    let header = host.prefix(ACPI_TABLE, ACPI_HEADER_BYTES).ok()?.bytes;
+    let writer = header.get(10..16)?;
+    ACPI_WRITERS.iter().find(|(known, _)| known.as_slice() == writer).map(|(_, name)| *name)
+}
+
+fn by_clock(host: &dyn Host) -> Option<&'static str> {
+    let clocks = host.prefix(CLOCKS, 256).ok()?.bytes;
+    let clocks = String::from_utf8_lossy(&clocks);
+    let lent = |prefix: &str| clocks.split_ascii_whitespace().any(|clock| clock.starts_with(prefix));
+    CLOCKS_LENT.iter().find(|(prefix, _)| lent(prefix)).map(|(_, name)| *name)
 }
 
 /// Whether the first processor says that it runs under a hypervisor; `None` without such a list.
@@ -130,5 +172,28 @@ mod tests {
         let privileged = [("sys/hypervisor/type", "xen\n"), ("proc/xen/capabilities", "control_d\n")];
         check(&privileged, "Dell Inc.", "R730", (None, None));
         check(&[(".dockerenv", "")], "Dell Inc.", "R730", (None, None));
+    }
+
+    #[test]
+    fn firmware_and_clocks_tell_who_and_never_whether() {
+        let flag = (CPUINFO, "processor : 0\nflags\t\t: fpu hypervisor vme\n");
+        let none = (CPUINFO, "processor : 0\nflags\t\t: fpu vme\n");
+        let acpi = |writer: &str| format!("FACP\u{14}\u{1}\0\0\u{6}f{writer}FCVMFADT");
+        let clocks = |names: &'static str| (CLOCKS, names);
+        // A micro virtual machine whose disk was made of a container's image; peers take it for a container.
+        let micro = acpi("FIRECK");
+        let micro = [flag, (ACPI_TABLE, micro.as_str()), clocks("tsc kvm-clock \n"), (".dockerenv", "")];
+        check(&micro, "", "", (Some(true), Some("firecracker")));
+        check(&[flag, clocks("tsc kvm-clock \n")], "", "", (Some(true), Some("kvm")));
+        check(
+            &[flag, clocks("hyperv_clocksource_tsc_page acpi_pm\n")],
+            "",
+            "",
+            (Some(true), Some("hyper-v")),
+        );
+        check(&[flag, clocks("tsc hpet acpi_pm\n")], "", "", (Some(true), None));
+        let seabios = acpi("BOCHS ");
+        check(&[none, (ACPI_TABLE, &seabios)], "Dell Inc.", "R730", (Some(false), None));
+        check(&[flag, (ACPI_TABLE, "FACP")], "", "", (Some(true), None));
     }
 }

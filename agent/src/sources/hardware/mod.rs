@@ -4,8 +4,11 @@
 //! items. Each source reads the tables for itself: they are a few kilobytes, and no source depends on another.
 
 pub(super) mod battery;
+mod container;
+mod device_tree;
 mod dmi_id;
 mod hypervisor;
+mod ibm_z;
 pub(super) mod memory;
 pub(super) mod processor;
 pub(super) mod product;

@@ -1,7 +1,7 @@
 //! The machine as a product, with the parts of its board: SMBIOS types 0 to 3, 7 to 9, 11, 17, 39 and 41.
 //!
-//! Reads the raw tables and, for what they do not give, `/sys/class/dmi/id`. Where neither is there nothing is made
-//! up: no serial and no UUID.
+//! Reads the raw tables and, for what they do not give, `/sys/class/dmi/id`; machines that never have either, a device
+//! tree or IBM Z's own file. Where none is there nothing is made up: no serial and no UUID.
 
 use muster_common::inventory::{ErrorKind, Firmware, Item, ItemKind, SectionName, System};
 
@@ -9,7 +9,7 @@ use crate::{
     host::Host,
     sources::{
         Source, Stamp,
-        hardware::{dmi_id, hypervisor, smbios},
+        hardware::{container, device_tree, dmi_id, hypervisor, ibm_z, smbios},
         part::{Problems, SectionPart},
     },
 };
@@ -31,7 +31,22 @@ impl Source for ProductSource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[smbios::ENTRY_POINT, smbios::TABLE, dmi_id::FOLDER, "sys/hypervisor/type", "proc/cpuinfo"]
+        &[
+            smbios::ENTRY_POINT,
+            smbios::TABLE,
+            dmi_id::FOLDER,
+            "sys/firmware/devicetree/base",
+            "proc/device-tree",
+            ibm_z::SYSINFO,
+            "proc/cpuinfo",
+            "sys/hypervisor/type",
+            "sys/firmware/acpi/tables/FACP",
+            "sys/devices/system/clocksource/clocksource0/available_clocksource",
+            "proc/self/ns/pid",
+            "proc/1/{environ,cgroup,mountinfo}",
+            "run/systemd/container",
+            "run/.containerenv",
+        ]
     }
 
     fn stamp(&self) -> Stamp {
@@ -47,7 +62,11 @@ impl Source for ProductSource {
         }
         if found.is_incomplete() && dmi_id::is_there(host) {
             found.fill(host, &mut problems);
-        } else if tables.is_none() && problems.is_empty() {
+        } else if tables.is_none() {
+            found.system =
+                device_tree::system(host, &mut problems).or_else(|| ibm_z::system(host, &mut problems));
+        }
+        if found.system.is_none() && tables.is_none() && problems.is_empty() {
             problems.add(
                 "SMBIOS",
                 ErrorKind::NotAvailable,
@@ -57,10 +76,13 @@ impl Source for ProductSource {
 
         let firmware_says_virtual = found.firmware_says_virtual;
         let judged = hypervisor::detect(host, found.system.as_ref(), firmware_says_virtual, &mut problems);
-        if found.system.is_some() || judged.is_virtual.is_some() {
+        let container = container::detect(host);
+        if found.system.is_some() || judged.is_virtual.is_some() || container.is_some() {
             let system = found.system.get_or_insert_default();
-            system.is_virtual = judged.is_virtual;
-            system.hypervisor = judged.hypervisor;
+            // A device tree has said it already, and knows better.
+            system.is_virtual = system.is_virtual.or(judged.is_virtual);
+            system.hypervisor = system.hypervisor.take().or(judged.hypervisor);
+            system.container = container;
         }
         SectionPart { items: found.into_items(), problems }
     }

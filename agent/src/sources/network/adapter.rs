@@ -1,7 +1,8 @@
 //! Network adapters: the links of `/sys/class/net`, with what the running kernel says of them.
 //!
 //! Knows where in the device tree an adapter hangs, for a dock's adapter must not be taken for the laptop's. The
-//! loopback link is left out.
+//! loopback link is left out, and so are the host's ends of containers' links: they come and go with every container
+//! and are nobody's hardware.
 
 use muster_common::inventory::{
     AdapterKind, ErrorKind, Item, ItemKind, MacAddress, NetworkAdapter, SectionName,
@@ -47,6 +48,9 @@ impl Source for AdapterSource {
         };
         for name in names.iter().filter(|name| *name != "lo") {
             let link = Link { host, name, place: place(host, name) };
+            if link.is_of_a_container() {
+                continue;
+            }
             // Files such as `bonding_masters` stand among the links.
             if link.value("ifindex", &mut part.problems).is_some() || link.has("address") {
                 let adapter = link.adapter(&mut part.problems);
@@ -74,10 +78,25 @@ fn place(host: &dyn Host, name: &str) -> String {
 }
 
 impl Link<'_> {
+    /// Whether it is the outer end of a pair of virtual links. Inside a container the other end is all that there is,
+    /// and named like an adapter.
+    fn is_of_a_container(&self) -> bool {
+        let named_like_an_adapter = ["eth", "host"].iter().any(|prefix| self.name.starts_with(prefix));
+        let is_pair = match self.told() {
+            Some(link) => link.is_pair,
+            None => self.name.starts_with("veth"),
+        };
+        is_pair && !named_like_an_adapter
+    }
+
+    fn told(&self) -> Option<&crate::host::Link> {
+        self.host.live()?.links.iter().find(|link| link.name == self.name)
+    }
+
     fn adapter(&self, problems: &mut Problems) -> Option<NetworkAdapter> {
         let kind = self.kind(problems);
         let mac = self.value("address", problems).and_then(|mac| mac.parse().ok()).filter(is_usable);
-        let told = self.host.live().and_then(|facts| facts.links.iter().find(|link| link.name == self.name));
+        let told = self.told();
         let mut addresses = told.map(|link| link.addresses.clone()).unwrap_or_default();
         addresses.sort_unstable();
         addresses.dedup();
@@ -95,7 +114,7 @@ impl Link<'_> {
             kind,
             wireless: Some(self.has("wireless") || self.has("phy80211")),
             driver: read::link_name(self.host, &self.path("device/driver")),
-            speed_mbps: None,
+            speed_mbps: if kind == AdapterKind::Virtual { None } else { self.speed() },
             addresses,
         })
     }
@@ -106,6 +125,12 @@ impl Link<'_> {
 
     fn value(&self, attribute: &str, problems: &mut Problems) -> Option<String> {
         read::value(self.host, &self.path(attribute), problems)
+    }
+
+    /// A link that is down refuses to tell, and some drivers say -1.
+    fn speed(&self) -> Option<u32> {
+        let content = self.host.prefix(&self.path("speed"), 32).ok()?;
+        std::str::from_utf8(&content.bytes).ok()?.trim().parse().ok().filter(|speed| *speed > 0)
     }
 
     fn has(&self, attribute: &str) -> bool {
@@ -226,6 +251,29 @@ mod tests {
         let none = adapter(pci, &[device, ("address", "00:00:00:00:00:00\n")]);
         assert_eq!((none.mac, none.permanent_mac), (None, None));
         assert_eq!(adapter(pci, &[device, ("wireless/x", "")]).wireless, Some(true));
+        assert_eq!(adapter(pci, &[device, ("speed", "1000\n")]).speed_mbps, Some(1000));
+        assert_eq!(adapter(pci, &[device, ("speed", "-1\n")]).speed_mbps, None);
+        assert_eq!(adapter("devices/virtual", &[("speed", "10000\n")]).speed_mbps, None);
+    }
+
+    #[test]
+    fn ends_of_containers_links_are_left_out() {
+        let address = "02:42:ac:11:00:02\n";
+        let (_folder, host) = recorded(&[
+            ("sys/class/net/veth3f2a1bc/address", address),
+            ("sys/class/net/eth0/address", address),
+            ("sys/class/net/docker0/address", address),
+        ]);
+        let names: Vec<_> = AdapterSource
+            .collect(&host)
+            .items
+            .into_iter()
+            .map(|item| match item.kind {
+                ItemKind::NetworkAdapter(adapter) => adapter.name,
+                other => panic!("{other:?} is no adapter"),
+            })
+            .collect();
+        assert_eq!(names, ["docker0", "eth0"]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::{
     host::{FileKind, Host},
     sources::{
-        Source,
+        Source, Stamp,
         part::{ITEMS_LIMIT, Problems, SectionPart},
         read,
         software::java,
@@ -58,6 +58,10 @@ impl Source for OptSource {
             "usr/local/MATLAB/*/VersionInfo.xml",
             INSTALLATION_MANAGER,
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

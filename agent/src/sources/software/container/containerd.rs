@@ -14,7 +14,7 @@ use super::{
 use crate::{
     host::{Host, HostError},
     sources::{
-        Source,
+        Source, Stamp,
         part::{Problems, SectionPart},
     },
 };
@@ -41,6 +41,10 @@ impl Source for ContainerdSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[METADATA, "var/lib/containerd/io.containerd.content.v1.content/blobs/sha256/*"]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

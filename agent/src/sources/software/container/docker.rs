@@ -12,7 +12,7 @@ use super::{CONFIGURATION_LIMIT, Configuration, IMAGES_LIMIT, Named, Reference, 
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         json::Lenient,
         part::{Problems, SectionPart},
         read,
@@ -45,6 +45,10 @@ impl Source for DockerSource {
             "var/lib/docker/image/*/repositories.json",
             "var/lib/docker/image/*/imagedb/content/sha256/*",
         ]
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

@@ -10,7 +10,7 @@ use super::{CONFIGURATION_LIMIT, Configuration, IMAGES_LIMIT, Named, Reference, 
 use crate::{
     host::Host,
     sources::{
-        Personal, Source, homes,
+        Personal, Source, Stamp, homes,
         json::{self, Lenient},
         part::SectionPart,
         read, text,
@@ -45,6 +45,10 @@ impl Source for PodmanSource {
         &["var/lib/containers/storage/*-images/images.json", "var/lib/containers/storage/*-images/*/=*"]
     }
 
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
+    }
+
     fn collect(&self, host: &dyn Host) -> SectionPart {
         let mut part = SectionPart::default();
         of_store(host, SYSTEM, "", &mut part);
@@ -67,6 +71,10 @@ impl Source for PodmanUserSource {
 
     fn personal(&self) -> Option<Personal> {
         Some(Personal::PerUser)
+    }
+
+    fn stamp(&self) -> Stamp {
+        Stamp::Touched
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

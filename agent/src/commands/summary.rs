@@ -4,13 +4,15 @@
 //! reported" and "none" are different answers.
 
 use muster_common::inventory::{
-    AdapterKind, Disk, ErrorKind, InstallState, Inventory, Item, ItemKind, MemoryModule, NetworkAdapter,
-    OperatingSystem, Processor, Section, SectionStatus, System,
+    AdapterKind, Battery, Disk, ErrorKind, InstallState, Inventory, Item, ItemKind, MemoryModule, Monitor,
+    NetworkAdapter, OperatingSystem, PciDevice, Processor, Section, SectionStatus, System,
 };
 
 use crate::commands::table::aligned;
 
 const NOT_REPORTED: &str = "not reported by this machine";
+/// The PCI class of display controllers.
+const DISPLAY: u32 = 0x03;
 /// Addresses shown of one adapter.
 const ADDRESSES_SHOWN: usize = 4;
 
@@ -37,6 +39,9 @@ pub(super) fn summary(inventory: &Inventory) -> String {
     group("Memory", &memory(&found));
     group("Disks", &found.disks.iter().map(|disk| disk_row(disk)).collect::<Vec<_>>());
     group("Network adapters", &found.adapters.iter().map(|adapter| adapter_row(adapter)).collect::<Vec<_>>());
+    group("Graphics", &found.graphics.iter().map(|device| graphics_row(device)).collect::<Vec<_>>());
+    group("Monitors", &found.monitors.iter().map(|monitor| monitor_row(monitor)).collect::<Vec<_>>());
+    group("Batteries", &found.batteries.iter().map(|battery| battery_row(battery)).collect::<Vec<_>>());
     group("Software", &software(inventory));
     group("Not read", &errors(inventory));
     page
@@ -52,6 +57,9 @@ struct Found<'a> {
     modules: Vec<&'a MemoryModule>,
     disks: Vec<&'a Disk>,
     adapters: Vec<&'a NetworkAdapter>,
+    graphics: Vec<&'a PciDevice>,
+    monitors: Vec<&'a Monitor>,
+    batteries: Vec<&'a Battery>,
     system_software: Option<&'a OperatingSystem>,
 }
 
@@ -70,15 +78,18 @@ impl<'a> Found<'a> {
                 ItemKind::Disk(disk) => found.disks.push(disk),
                 ItemKind::NetworkAdapter(adapter) => found.adapters.push(adapter),
                 ItemKind::OperatingSystem(system) => found.system_software = Some(system),
+                ItemKind::Monitor(monitor) => found.monitors.push(monitor),
+                ItemKind::Battery(battery) => found.batteries.push(battery),
+                ItemKind::PciDevice(device) if device.class_code >> 16 == DISPLAY => {
+                    found.graphics.push(device);
+                }
                 ItemKind::Account(_)
-                | ItemKind::Battery(_)
                 | ItemKind::Cache(_)
                 | ItemKind::Certificate(_)
                 | ItemKind::CloudInstance(_)
                 | ItemKind::Group(_)
                 | ItemKind::Listener(_)
                 | ItemKind::Login(_)
-                | ItemKind::Monitor(_)
                 | ItemKind::Neighbour(_)
                 | ItemKind::NetworkNeighbours(_)
                 | ItemKind::OnboardDevice(_)
@@ -115,6 +126,10 @@ fn machine(found: &Found<'_>) -> Vec<Vec<String>> {
         (Some(true), None) => Some("virtual machine".to_owned()),
         (Some(false), _) => Some("physical machine".to_owned()),
         (None, _) => None,
+    };
+    let kind = match &system.container {
+        Some(container) => join([&kind, &Some(format!("in a container ({container})"))], ", "),
+        None => kind,
     };
     rows.extend(kind.map(|kind| vec!["Kind".to_owned(), kind]));
     for hardware in &found.hardware {
@@ -249,6 +264,46 @@ fn adapter_row(adapter: &NetworkAdapter) -> Vec<String> {
         addresses.push(format!("{} more", adapter.addresses.len() - ADDRESSES_SHOWN));
     }
     vec![adapter.name.clone(), kind.to_owned(), mac, addresses.join(", ")]
+}
+
+fn graphics_row(device: &PciDevice) -> Vec<String> {
+    let ids = || format!("{:04x}:{:04x}", device.vendor_id, device.device_id);
+    vec![
+        device.address.clone(),
+        join([&device.vendor, &device.device], " ").unwrap_or_else(ids),
+        device.driver.as_ref().map_or_else(|| "no driver".to_owned(), |driver| format!("driver {driver}")),
+    ]
+}
+
+fn monitor_row(monitor: &Monitor) -> Vec<String> {
+    let maker = monitor.manufacturer.clone().or_else(|| monitor.manufacturer_id.clone());
+    let pair = |width: Option<u32>, height: Option<u32>, unit: &str| {
+        width.zip(height).map(|(width, height)| format!("{width} x {height}{unit}"))
+    };
+    let pixels = pair(monitor.width_px, monitor.height_px, "");
+    let size = pair(monitor.width_mm, monitor.height_mm, " mm");
+    let number = || monitor.serial_number.map(|number| number.to_string());
+    let serial = labelled("serial", &monitor.serial.clone().or_else(number));
+    let made = monitor.made_year.map(|year| year.to_string());
+    vec![
+        monitor.connector.clone(),
+        join([&maker, &monitor.model], " ").unwrap_or_default(),
+        join([&pixels, &size, &made, &serial], ", ").unwrap_or_default(),
+    ]
+}
+
+fn battery_row(battery: &Battery) -> Vec<String> {
+    let health = battery.full_mwh.zip(battery.design_mwh).and_then(|(full, design)| {
+        let percent = (u64::from(full) * 100).checked_div(u64::from(design))?;
+        Some(format!("holds {percent} %"))
+    });
+    let cycles = battery.cycles.map(|cycles| plural(cycles.into(), "cycle"));
+    let serial = labelled("serial", &battery.serial);
+    vec![
+        battery.name.clone(),
+        join([&battery.manufacturer, &battery.model], " ").unwrap_or_default(),
+        join([&health, &cycles, &serial], ", ").unwrap_or_default(),
+    ]
 }
 
 fn software(inventory: &Inventory) -> Vec<Vec<String>> {
@@ -403,15 +458,45 @@ mod tests {
             manufacturer: Some("ACME".to_owned()),
             is_virtual: Some(true),
             hypervisor: Some("kvm".to_owned()),
+            container: Some("lxc".to_owned()),
             ..System::default()
         };
         let disk = Disk { name: "vda".to_owned(), size_bytes: Some(1_000_000), ..Disk::default() };
+        let battery = Battery {
+            name: "BAT0".to_owned(),
+            full_mwh: Some(48_210),
+            design_mwh: Some(57_000),
+            cycles: Some(154),
+            ..Battery::default()
+        };
+        let monitor = Monitor {
+            connector: "card0-DP-1".to_owned(),
+            manufacturer: Some("Dell".to_owned()),
+            width_px: Some(1920),
+            height_px: Some(1200),
+            serial_number: Some(7),
+            ..Monitor::default()
+        };
+        let graphics = PciDevice {
+            address: "0000:00:02.0".to_owned(),
+            class_code: 0x03_0000,
+            vendor_id: 0x8086,
+            device_id: 0x5917,
+            driver: Some("i915".to_owned()),
+            ..PciDevice::default()
+        };
         let inventory = Inventory {
             collected: None,
             agent_version: String::new(),
             sections: vec![
-                section(SectionName::HARDWARE, vec![ItemKind::System(system)], vec![error]),
+                section(
+                    SectionName::HARDWARE,
+                    vec![ItemKind::System(system), ItemKind::Battery(battery)],
+                    vec![error],
+                ),
                 section(SectionName::STORAGE, vec![ItemKind::Disk(disk)], vec![]),
+                section(SectionName::MONITORS, vec![ItemKind::Monitor(monitor)], vec![]),
+                section(SectionName::PCI, vec![ItemKind::PciDevice(graphics)], vec![]),
                 software,
             ],
         };
@@ -421,10 +506,19 @@ Machine
   Model          not reported by this machine
   Serial number  not reported by this machine
   UUID           not reported by this machine
-  Kind           virtual machine (kvm)
+  Kind           virtual machine (kvm), in a container (lxc)
 
 Disks
   vda  1 MB  no serial
+
+Graphics
+  0000:00:02.0  8086:5917  driver i915
+
+Monitors
+  card0-DP-1  Dell  1920 x 1200, serial 7
+
+Batteries
+  BAT0  holds 84 %, 154 cycles
 
 Software
   dpkg  1 package installed, 1 removed with configuration left

@@ -11,8 +11,13 @@ use prost::Message;
 const EVIDENCE_BYTES: usize = 512 * 1024;
 
 /// The sections that say which device this is.
-const SECTIONS: [&str; 4] =
-    [SectionName::HARDWARE, SectionName::OS, SectionName::STORAGE, SectionName::NETWORK];
+const SECTIONS: [&str; 5] = [
+    SectionName::HARDWARE,
+    SectionName::OS,
+    SectionName::STORAGE,
+    SectionName::NETWORK,
+    SectionName::MONITORS,
+];
 
 /// The items of an inventory that tell which device it is, at most [`limits::EVIDENCE_ITEMS`].
 pub fn evidence(inventory: &Inventory) -> Vec<v1::Item> {
@@ -49,6 +54,11 @@ fn of_sections<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<v1::Item>
         .collect()
 }
 
+/// A monitor on a desk is no part of the machine; a built-in panel is.
+fn is_beside_the_machine(item: &Item) -> bool {
+    matches!(&item.kind, ItemKind::Monitor(monitor) if monitor.built_in != Some(true))
+}
+
 fn rank(item: &Item) -> u8 {
     match &item.kind {
         ItemKind::System(_)
@@ -67,6 +77,7 @@ fn rank(item: &Item) -> u8 {
         | ItemKind::Memory(_)
         | ItemKind::MemoryModule(_)
         | ItemKind::Battery(_)
+        | ItemKind::Monitor(_)
         | ItemKind::PowerSupply(_) => 3,
         ItemKind::Account(_)
         | ItemKind::Cache(_)
@@ -74,7 +85,6 @@ fn rank(item: &Item) -> u8 {
         | ItemKind::Group(_)
         | ItemKind::Listener(_)
         | ItemKind::Login(_)
-        | ItemKind::Monitor(_)
         | ItemKind::Neighbour(_)
         | ItemKind::NetworkNeighbours(_)
         | ItemKind::OnboardDevice(_)

@@ -10,7 +10,7 @@ use std::{
 use muster_common::{
     device::{Field, Value},
     id::AgentId,
-    inventory::{AdapterKind, Item, ItemKind, MacAddress, NetworkAdapter, System},
+    inventory::{AdapterKind, Battery, Item, ItemKind, MacAddress, Monitor, NetworkAdapter, System},
     source::ImportName,
 };
 
@@ -22,7 +22,7 @@ use super::{
 /// How many addresses, modules or disks of one machine are looked at.
 const MAX_EACH: usize = 64;
 
-/// Hypervisor names of system containers, which show the host's SMBIOS as if it were theirs.
+/// Names of system containers, as hypervisor or as runtime, which show the host's SMBIOS as if it were theirs.
 const SYSTEM_CONTAINERS: &[&str] = &["lxc", "lxc-libvirt", "systemd-nspawn", "openvz", "incus"];
 
 /// Form factors, by DSP0134 table 76, of memory that is part of the board.
@@ -71,6 +71,12 @@ pub struct Evidence {
     pub memory_serials: BTreeSet<String>,
     /// Serial numbers of built-in disks: witnesses.
     pub disk_serials: BTreeSet<String>,
+    /// Portable batteries, as maker, model and serial number: witnesses.
+    pub batteries: BTreeSet<String>,
+    /// Built-in panels, as maker, product and serial number: witnesses.
+    pub panels: BTreeSet<String>,
+    /// Serial numbers of power supplies: witnesses.
+    pub supply_serials: BTreeSet<String>,
     /// Whether it runs as a virtual machine.
     pub is_virtual: bool,
 }
@@ -136,8 +142,10 @@ impl Evidence {
         for item in items {
             match &item.kind {
                 ItemKind::System(system) => {
-                    let hypervisor = system.hypervisor.as_deref().unwrap_or_default();
-                    is_system_container = SYSTEM_CONTAINERS.contains(&hypervisor);
+                    is_system_container = [&system.hypervisor, &system.container]
+                        .into_iter()
+                        .flatten()
+                        .any(|name| SYSTEM_CONTAINERS.contains(&name.as_str()));
                     evidence.take_system(system);
                 }
                 ItemKind::Baseboard(board) => {
@@ -161,6 +169,11 @@ impl Evidence {
                     let serial = disk.serial.as_deref().and_then(normalise::serial);
                     evidence.disk_serials.extend(serial.filter(|_| is_built_in));
                 }
+                ItemKind::Battery(battery) => evidence.batteries.extend(battery_number(battery)),
+                ItemKind::Monitor(monitor) => evidence.panels.extend(panel_number(monitor)),
+                ItemKind::PowerSupply(supply) => {
+                    evidence.supply_serials.extend(supply.serial.as_deref().and_then(normalise::serial));
+                }
                 ItemKind::NetworkAdapter(adapter) => evidence.take_adapter(adapter),
                 ItemKind::OperatingSystem(os) => {
                     evidence.machine_id = os.machine_id.as_deref().and_then(normalise::machine_id);
@@ -169,20 +182,17 @@ impl Evidence {
                 | ItemKind::Processor(_)
                 | ItemKind::Memory(_)
                 | ItemKind::Account(_)
-                | ItemKind::Battery(_)
                 | ItemKind::Cache(_)
                 | ItemKind::Certificate(_)
                 | ItemKind::CloudInstance(_)
                 | ItemKind::Group(_)
                 | ItemKind::Listener(_)
                 | ItemKind::Login(_)
-                | ItemKind::Monitor(_)
                 | ItemKind::Neighbour(_)
                 | ItemKind::NetworkNeighbours(_)
                 | ItemKind::OnboardDevice(_)
                 | ItemKind::PciDevice(_)
                 | ItemKind::Port(_)
-                | ItemKind::PowerSupply(_)
                 | ItemKind::Protection(_)
                 | ItemKind::Security(_)
                 | ItemKind::Service(_)
@@ -199,7 +209,13 @@ impl Evidence {
         if is_system_container {
             evidence.forget_hardware();
         }
-        for set in [&mut evidence.memory_serials, &mut evidence.disk_serials] {
+        for set in [
+            &mut evidence.memory_serials,
+            &mut evidence.disk_serials,
+            &mut evidence.batteries,
+            &mut evidence.panels,
+            &mut evidence.supply_serials,
+        ] {
             shorten(set);
         }
         shorten(&mut evidence.macs);
@@ -354,6 +370,9 @@ impl Evidence {
         self.chassis_serial = None;
         self.memory_serials.clear();
         self.disk_serials.clear();
+        self.batteries.clear();
+        self.panels.clear();
+        self.supply_serials.clear();
         self.other_macs.append(&mut self.macs);
         self.is_virtual = true;
     }
@@ -412,6 +431,27 @@ impl fmt::Display for Identifier {
     }
 }
 
+/// A battery's number is unique with its maker and model only: many makers count to 65,535.
+fn battery_number(battery: &Battery) -> Option<String> {
+    let serial = normalise::serial(battery.serial.as_deref()?)?;
+    let word =
+        |text: &Option<String>| text.as_deref().map(normalise::visible).unwrap_or_default().to_lowercase();
+    Some(normalise::bounded(format!("{}/{}/{serial}", word(&battery.manufacturer), word(&battery.model))))
+}
+
+/// A built-in panel's number, with its maker and product; a monitor beside the machine says nothing of the machine.
+fn panel_number(monitor: &Monitor) -> Option<String> {
+    if monitor.built_in != Some(true) {
+        return None;
+    }
+    let serial = match &monitor.serial {
+        Some(serial) => normalise::serial(serial)?,
+        None => monitor.serial_number?.to_string(),
+    };
+    let maker = monitor.manufacturer_id.as_deref().unwrap_or_default();
+    Some(normalise::bounded(format!("{maker}/{:04x}/{serial}", monitor.product_code.unwrap_or_default())))
+}
+
 fn shorten<T: Ord>(set: &mut BTreeSet<T>) {
     while set.len() > MAX_EACH {
         set.pop_last();
@@ -420,7 +460,7 @@ fn shorten<T: Ord>(set: &mut BTreeSet<T>) {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::inventory::{Baseboard, OperatingSystem};
+    use muster_common::inventory::{Baseboard, OperatingSystem, PowerSupply};
 
     use super::*;
 
@@ -485,11 +525,43 @@ mod tests {
     fn a_system_container_does_not_take_its_hosts_identity() {
         let mut host = system("7Q8TXD2", "4c4c4544-0051-3810-8054-b7c04f584432");
         if let ItemKind::System(system) = &mut host.kind {
-            system.hypervisor = Some("lxc".into());
+            system.container = Some("lxc".into());
         }
         let board = Baseboard { serial: Some("CN7016366C00AB".into()), ..Baseboard::default() };
         let evidence = Evidence::from_items(&[host, Item::new(ItemKind::Baseboard(board))], None);
         assert!(evidence.identifiers().is_empty());
+    }
+
+    #[test]
+    fn parts_are_witnesses_with_their_makers() {
+        let battery = |serial: &str| {
+            Item::new(ItemKind::Battery(Battery {
+                manufacturer: Some("LGC".into()),
+                model: Some("01AV478".into()),
+                serial: Some(serial.into()),
+                ..Battery::default()
+            }))
+        };
+        let panel = |built_in| {
+            Item::new(ItemKind::Monitor(Monitor {
+                manufacturer_id: Some("AUO".into()),
+                product_code: Some(0x403d),
+                serial_number: Some(77),
+                built_in: Some(built_in),
+                ..Monitor::default()
+            }))
+        };
+        let supply = Item::new(ItemKind::PowerSupply(PowerSupply {
+            serial: Some("To Be Filled By O.E.M.".into()),
+            ..PowerSupply::default()
+        }));
+        let items = [battery("070b"), battery("0"), panel(true), panel(false), supply];
+        let mut evidence = Evidence::from_items(&items, None);
+        assert_eq!(evidence.batteries.iter().collect::<Vec<_>>(), ["lgc/01av478/070B"]);
+        assert_eq!(evidence.panels.iter().collect::<Vec<_>>(), ["AUO/403d/77"]);
+        assert!(evidence.supply_serials.is_empty() && evidence.identifiers().is_empty());
+        evidence.forget_hardware();
+        assert!(evidence.batteries.is_empty() && evidence.panels.is_empty());
     }
 
     #[test]

@@ -246,7 +246,15 @@ fn by_witnesses(evidence: &Evidence, known: &CandidateSubject, comparison: &Comp
     let memory = overlap(&evidence.memory_serials, &known.memory_serials);
     // A virtual machine's model is that of its hypervisor, and so no witness.
     let model = if comparison.is_virtual { Overlap::Unknown } else { equal(&evidence.model, &known.model) };
-    let unchanged = [chassis, memory, model].iter().filter(|it| **it == Overlap::Unchanged).count();
+    let witnesses = [
+        chassis,
+        memory,
+        model,
+        overlap(&evidence.batteries, &known.batteries),
+        overlap(&evidence.panels, &known.panels),
+        overlap(&evidence.supply_serials, &known.supply_serials),
+    ];
+    let unchanged = witnesses.iter().filter(|it| **it == Overlap::Unchanged).count();
     if unchanged >= 2 && !comparison.other_maker {
         return same(Rank::Agent);
     }
@@ -261,7 +269,7 @@ fn by_witnesses(evidence: &Evidence, known: &CandidateSubject, comparison: &Comp
     if only_model && memory == Overlap::Changed {
         return Verdict::Other { why: "only the model is the same: the disk was moved into another machine" };
     }
-    let nothing_told = [chassis, memory, model].iter().all(|it| *it == Overlap::Unknown);
+    let nothing_told = witnesses.iter().all(|it| *it == Overlap::Unknown);
     if unchanged == 0 && memory != Overlap::Partly && (comparison.is_virtual || !nothing_told) {
         return Verdict::Other { why: "nothing but the agent is the same: its disk was moved or copied" };
     }

@@ -214,7 +214,11 @@ pub(super) fn titles_of(content: Option<&Content>) -> Vec<CatalogueId> {
 pub(super) fn is_evidence(name: &SectionName) -> bool {
     matches!(
         name.as_str(),
-        SectionName::HARDWARE | SectionName::STORAGE | SectionName::NETWORK | SectionName::OS
+        SectionName::HARDWARE
+            | SectionName::STORAGE
+            | SectionName::NETWORK
+            | SectionName::OS
+            | SectionName::MONITORS
     )
 }
 

@@ -74,7 +74,7 @@ pub(super) fn take_speaker(
             let mut items = if evidence.is_empty() { items_of(subject) } else { evidence.clone() };
             for (name, changed) in changed_sections {
                 items.retain(|item| section_of(&item.kind) != Some(name.as_str()));
-                items.extend(changed.iter().cloned());
+                items.extend(changed.iter().filter(|item| section_of(&item.kind).is_some()).cloned());
             }
             if items.len() > limits::EVIDENCE_ITEMS {
                 return Err(ObserveError::TooMuchEvidence);
@@ -136,6 +136,8 @@ fn section_of(kind: &ItemKind) -> Option<&'static str> {
         ItemKind::Disk(_) => Some(SectionName::STORAGE),
         ItemKind::NetworkAdapter(_) => Some(SectionName::NETWORK),
         ItemKind::OperatingSystem(_) => Some(SectionName::OS),
+        // What is built in belongs to the machine; what stands beside it doesn't.
+        ItemKind::Monitor(monitor) => (monitor.built_in == Some(true)).then_some(SectionName::MONITORS),
         // None of these is evidence of identity.
         ItemKind::Account(_)
         | ItemKind::Certificate(_)
@@ -143,7 +145,6 @@ fn section_of(kind: &ItemKind) -> Option<&'static str> {
         | ItemKind::Group(_)
         | ItemKind::Listener(_)
         | ItemKind::Login(_)
-        | ItemKind::Monitor(_)
         | ItemKind::Neighbour(_)
         | ItemKind::NetworkNeighbours(_)
         | ItemKind::PciDevice(_)

@@ -41,7 +41,8 @@ impl Look {
             Err(HostError::Missing { .. } | HostError::WrongKind { .. }) => Self::Missing,
             Err(HostError::NotPermitted { .. }) => Self::Denied,
             Err(
-                HostError::TooLarge { .. }
+                HostError::NotRecorded { .. }
+                | HostError::TooLarge { .. }
                 | HostError::TooMany { .. }
                 | HostError::TimedOut { .. }
                 | HostError::Exhausted { .. }

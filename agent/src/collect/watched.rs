@@ -5,11 +5,13 @@
 
 use std::{cell::RefCell, rc::Rc};
 
+use muster_common::governance::NeighbourNetwork;
+
 use super::{
     budget::Budget,
     touched::{Notes, Touched},
 };
-use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, RandomRead};
+use crate::host::{Content, HeardOf, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, Socket};
 
 /// The decorator; for one run of one source.
 pub(super) struct Watched<'a> {
@@ -94,6 +96,18 @@ impl Host for Watched<'_> {
         self.note(|notes| notes.opened(path));
         let file = self.host.random(path).inspect_err(|error| self.note_missing(path, Some(error)))?;
         Ok(Box::new(Charged { file, path: path.to_owned(), budget: self.budget.clone() }))
+    }
+
+    fn sockets(&self) -> Result<Vec<Socket>, HostError> {
+        self.host.sockets()
+    }
+
+    fn neighbours(&self) -> Result<Vec<HeardOf>, HostError> {
+        self.host.neighbours()
+    }
+
+    fn named_networks(&self) -> &[NeighbourNetwork] {
+        self.host.named_networks()
     }
 
     fn live(&self) -> Option<&LiveFacts> {

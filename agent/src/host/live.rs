@@ -6,25 +6,34 @@
 use std::cell::OnceCell;
 
 use muster_common::{
+    governance::NeighbourNetwork,
     inventory::{ErrorKind, SourceError},
     time::EndpointTime,
 };
 use sysinfo::{MemoryRefreshKind, RefreshKind, System};
 
-use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, netlink, root::Root};
+use crate::host::{
+    Content, HeardOf, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, Socket, netlink, root::Root,
+};
 
 /// This machine.
 #[derive(Debug)]
 pub struct LiveHost {
     root: Root,
     facts: OnceCell<LiveFacts>,
+    networks: Vec<NeighbourNetwork>,
 }
 
 impl LiveHost {
     /// Opens the root. The live facts are asked for once and when they are first wanted: a host is made anew for every
     /// collection.
     pub fn open() -> Result<Self, HostError> {
-        Ok(Self { root: Root::machine()?, facts: OnceCell::new() })
+        Ok(Self { root: Root::machine()?, facts: OnceCell::new(), networks: Vec::new() })
+    }
+
+    /// With the networks on which neighbours may be told.
+    pub fn with_networks(self, networks: Vec<NeighbourNetwork>) -> Self {
+        Self { networks, ..self }
     }
 }
 
@@ -51,6 +60,18 @@ impl Host for LiveHost {
 
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
         self.root.random(path)
+    }
+
+    fn sockets(&self) -> Result<Vec<Socket>, HostError> {
+        netlink::sockets().map_err(|source| HostError::Io { path: "listening sockets".to_owned(), source })
+    }
+
+    fn neighbours(&self) -> Result<Vec<HeardOf>, HostError> {
+        netlink::neighbours().map_err(|source| HostError::Io { path: "neighbours".to_owned(), source })
+    }
+
+    fn named_networks(&self) -> &[NeighbourNetwork] {
+        &self.networks
     }
 
     fn live(&self) -> Option<&LiveFacts> {

@@ -12,6 +12,7 @@ mod root;
 use std::{fmt, io, net::IpAddr};
 
 use muster_common::{
+    governance::NeighbourNetwork,
     inventory::{ErrorKind, MacAddress, SourceError},
     time::EndpointTime,
 };
@@ -37,6 +38,21 @@ pub trait Host {
 
     /// A regular file, to be read here and there: databases that are too large to hold.
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError>;
+
+    /// The sockets that listen.
+    fn sockets(&self) -> Result<Vec<Socket>, HostError> {
+        Err(HostError::NotRecorded { what: "listening sockets" })
+    }
+
+    /// The other machines that this one heard of on its networks.
+    fn neighbours(&self) -> Result<Vec<HeardOf>, HostError> {
+        Err(HostError::NotRecorded { what: "neighbours" })
+    }
+
+    /// The networks on which neighbours may be told.
+    fn named_networks(&self) -> &[NeighbourNetwork] {
+        &[]
+    }
 
     /// The facts of a running system; `None` for a recording.
     fn live(&self) -> Option<&LiveFacts>;
@@ -148,6 +164,45 @@ pub struct LiveFacts {
     pub errors: Vec<SourceError>,
 }
 
+/// How a socket talks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum SocketProtocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// A socket that listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket {
+    /// How it talks.
+    pub protocol: SocketProtocol,
+    /// Address that it is bound to.
+    pub address: IpAddr,
+    /// Port.
+    pub port: u16,
+    /// Account that owns it.
+    pub uid: u32,
+    /// Inode of the control group that opened it, where the kernel tells.
+    pub control_group: Option<u64>,
+}
+
+/// A machine on the same network, as the kernel's table has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeardOf {
+    /// Index of the link on which it was heard.
+    pub link: u32,
+    /// Its address.
+    pub address: IpAddr,
+    /// Its MAC address.
+    pub mac: MacAddress,
+    /// Whether it says that it routes.
+    pub router: bool,
+    /// Whether a default route leads over it.
+    pub gateway: bool,
+}
+
 /// A network link as the running kernel knows it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Link {
@@ -216,6 +271,12 @@ pub enum HostError {
         /// The path.
         path: String,
     },
+    /// Only a running machine tells it.
+    #[error("{what}: not available from a recording")]
+    NotRecorded {
+        /// What was asked for.
+        what: &'static str,
+    },
     /// Reading failed otherwise.
     #[error("cannot read {path}")]
     Io {
@@ -239,6 +300,7 @@ impl HostError {
             | Self::TimedOut { path, .. }
             | Self::Exhausted { path }
             | Self::Io { path, .. } => path,
+            Self::NotRecorded { what } => what,
         }
     }
 
@@ -251,7 +313,9 @@ impl HostError {
 impl From<HostError> for SourceError {
     fn from(error: HostError) -> Self {
         let (kind, message) = match &error {
-            HostError::Missing { .. } => (ErrorKind::NotAvailable, error.to_string()),
+            HostError::Missing { .. } | HostError::NotRecorded { .. } => {
+                (ErrorKind::NotAvailable, error.to_string())
+            }
             HostError::NotPermitted { .. } => (ErrorKind::NotPermitted, error.to_string()),
             HostError::WrongKind { .. } => (ErrorKind::Malformed, error.to_string()),
             HostError::TooLarge { .. } | HostError::TooMany { .. } | HostError::Exhausted { .. } => {

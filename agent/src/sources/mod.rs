@@ -118,6 +118,8 @@ pub const SOURCES: &[&dyn Source] = &[
     &posture::protection::ProtectionSource,
     &account::local::AccountSource,
     &service::unit::UnitSource,
+    &service::listener::ListenerSource,
+    &network::neighbour::NeighbourSource,
     &software::dpkg::DpkgSource,
     &software::rpm::RpmSource,
     &software::apk::ApkSource,

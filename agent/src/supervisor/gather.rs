@@ -95,7 +95,7 @@ impl Machine {
     ) -> impl Future<Output = Result<Rescanned, ReadError>> + Send + 'static {
         let Self { sources, clock, rescan } = self.clone();
         off_thread(move || {
-            let host = LiveHost::open()?;
+            let host = LiveHost::open()?.with_networks(permissions.networks().to_vec());
             let now = EndpointTime::from_millis(clock.now().as_millis());
             let allowed = permitted(&sources, &permissions);
             let withheld = withheld(&sources, &allowed);

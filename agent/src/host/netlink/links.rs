@@ -1,0 +1,79 @@
+//! What the running kernel says of its network links: burnt-in MAC addresses and addresses in use.
+//!
+//! Knows nothing of adapters as hardware. The kernel is asked over a netlink socket and not by sysfs, because only
+//! there does it tell the permanent address of an adapter whose present one was set by software.
+
+use std::io;
+
+use crate::host::{Link, netlink::dump};
+use muster_common::inventory::MacAddress;
+use netlink_packet_route::{
+    AddressFamily, RouteNetlinkMessage,
+    address::{AddressAttribute, AddressHeaderFlags, AddressMessage},
+    link::{InfoKind, LinkAttribute, LinkInfo, LinkMessage},
+};
+
+/// All links with their addresses.
+pub(in crate::host) fn links() -> io::Result<Vec<Link>> {
+    let mut links: Vec<(u32, Link)> = Vec::new();
+    dump(None, RouteNetlinkMessage::GetLink(LinkMessage::default()), |answer| {
+        if let RouteNetlinkMessage::NewLink(message) = answer {
+            links.push((message.header.index, link(message)));
+        }
+    })?;
+    dump(None, RouteNetlinkMessage::GetAddress(AddressMessage::default()), |answer| {
+        if let RouteNetlinkMessage::NewAddress(message) = answer
+            && !is_temporary(&message)
+            && let Some((_, link)) = links.iter_mut().find(|(index, _)| *index == message.header.index)
+        {
+            link.addresses.extend(address(&message));
+        }
+    })?;
+    Ok(links.into_iter().map(|(_, link)| link).collect())
+}
+
+fn link(message: LinkMessage) -> Link {
+    let mut link = Link::default();
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::PermAddress(bytes) => link.permanent_mac = bytes.try_into().ok().map(MacAddress),
+            LinkAttribute::LinkInfo(infos) => {
+                link.is_pair = infos.iter().any(|info| matches!(info, LinkInfo::Kind(InfoKind::Veth)));
+            }
+            _ => {}
+        }
+    }
+    link
+}
+
+/// Whether the address is one of IPv6's privacy addresses. The same bit says "secondary" in IPv4.
+fn is_temporary(message: &AddressMessage) -> bool {
+    message.header.family == AddressFamily::Inet6
+        && message.header.flags.contains(AddressHeaderFlags::Secondary)
+}
+
+/// The address of this end: on a point-to-point link `Address` is the other end and `Local` is ours.
+fn address(message: &AddressMessage) -> Option<std::net::IpAddr> {
+    let mut found = None;
+    for attribute in &message.attributes {
+        match attribute {
+            AddressAttribute::Local(ip) => return Some(*ip),
+            AddressAttribute::Address(ip) => found = Some(*ip),
+            _ => {}
+        }
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn loopback_has_its_address() {
+        let links = links().unwrap();
+        let loopback = links.iter().find(|link| link.name == "lo").unwrap();
+        assert!(loopback.addresses.iter().any(|address| address.is_loopback()), "{loopback:?}");
+    }
+}

@@ -36,7 +36,8 @@ pub fn evidence_of(sections: &[&Section]) -> Vec<v1::Item> {
 }
 
 fn of_sections<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<v1::Item> {
-    let mut items: Vec<&Item> = sections.flat_map(|section| section.items.iter()).collect();
+    let own = |item: &&Item| !is_beside_the_machine(item);
+    let mut items: Vec<&Item> = sections.flat_map(|section| section.items.iter()).filter(own).collect();
     // A stable sort: within a rank the order of the sections stays.
     items.sort_by_key(|item| rank(item));
     let mut left = EVIDENCE_BYTES;

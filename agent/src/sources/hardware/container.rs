@@ -132,7 +132,8 @@ mod tests {
 
     #[test]
     fn recorded_machines_and_containers() {
-        let cases: &[(&str, &[(&str, &str)], Option<&str>)] = &[
+        type Files<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(&str, Files<'_>, Option<&str>)] = &[
             (
                 "a micro virtual machine",
                 &[(".dockerenv", ""), (CONTROL_GROUPS, "1:cpu:/\n0::/\n"), (MOUNTS, MICRO_VM)],

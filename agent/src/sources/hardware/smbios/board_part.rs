@@ -114,7 +114,7 @@ mod tests {
                     bytes[0x09..0x0b].copy_from_slice(&word.to_le_bytes());
                     bytes[0x17..0x1b].copy_from_slice(&double.to_le_bytes());
                 },
-                |structure, problems| cache(structure, problems),
+                cache,
             );
             assert_eq!((found.size_bytes, found.level), (expected, Some(3)), "{word:#x} {double:#x}");
         }
@@ -139,7 +139,7 @@ mod tests {
                     bytes[0x05..0x08].copy_from_slice(&[kind, width, 4]);
                     bytes[0x0d..0x11].copy_from_slice(&[0, 0, 2, 0xe1]);
                 },
-                |structure, problems| slot(structure, problems),
+                slot,
             );
             assert_eq!(found.kind.as_deref(), expected, "{kind:#x}");
             assert_eq!((found.in_use, found.address.as_deref()), (Some(true), Some("0000:02:1c.1")));
@@ -148,9 +148,9 @@ mod tests {
 
     #[test]
     fn older_tables_are_shorter() {
-        let found = read(9, 0x0d, b"", |_| (), |structure, problems| slot(structure, problems));
+        let found = read(9, 0x0d, b"", |_| (), slot);
         assert_eq!(found.address, None);
-        let found = read(7, 0x0f, b"", |_| (), |structure, problems| cache(structure, problems));
+        let found = read(7, 0x0f, b"", |_| (), cache);
         assert_eq!(found.associativity, None);
     }
 }

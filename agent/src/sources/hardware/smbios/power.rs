@@ -92,7 +92,7 @@ mod tests {
                     bytes[0x15] = 10;
                     change(bytes);
                 },
-                |structure, problems| battery(structure, problems),
+                battery,
             )
         };
         let found = smart(|_| ());
@@ -116,7 +116,7 @@ mod tests {
                     bytes[0x0c..0x0e].copy_from_slice(&watts.to_le_bytes());
                     bytes[0x0e] = 0x03;
                 },
-                |structure, problems| power_supply(structure, problems),
+                power_supply,
             );
             assert_eq!(
                 (found.max_watts, found.hot_replaceable, found.present),

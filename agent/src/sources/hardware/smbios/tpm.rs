@@ -51,7 +51,7 @@ mod tests {
                     bytes[0x0a..0x0e].copy_from_slice(&(600u32 << 16 | 18).to_le_bytes());
                     bytes[0x12] = 1;
                 },
-                |structure, problems| tpm(structure, problems),
+                tpm,
             );
             let told = (found.manufacturer.as_deref(), found.version.as_deref(), found.firmware.as_deref());
             assert_eq!(told, expected);

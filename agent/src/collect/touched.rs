@@ -250,11 +250,16 @@ impl<'a> Round<'a> {
     }
 
     fn boot(&self) -> Option<Vec<u8>> {
-        self.boot.get_or_init(|| self.host.read(BOOT_ID, 64).ok()).clone()
+        self.boot.get_or_init(|| self.line(BOOT_ID)).clone()
     }
 
     fn uevents(&self) -> Option<Vec<u8>> {
-        self.uevents.get_or_init(|| self.host.read(UEVENTS, 64).ok()).clone()
+        self.uevents.get_or_init(|| self.line(UEVENTS)).clone()
+    }
+
+    /// The beginning alone, since files of /sys state a size that is not theirs.
+    fn line(&self, path: &str) -> Option<Vec<u8>> {
+        self.host.prefix(path, 64).ok().map(|content| content.bytes)
     }
 
     fn look(&self, path: &'a str) -> Look {

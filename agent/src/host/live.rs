@@ -10,7 +10,7 @@ use muster_common::{
     inventory::{ErrorKind, SourceError},
     time::EndpointTime,
 };
-use sysinfo::{MemoryRefreshKind, RefreshKind, System};
+use sysinfo::System;
 
 use crate::host::{
     Content, HeardOf, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, Socket, netlink, root::Root,
@@ -85,12 +85,7 @@ fn facts() -> LiveFacts {
         errors.push(SourceError { subject: subject.to_owned(), kind: ErrorKind::Io, message });
     };
 
-    let memory = RefreshKind::nothing().with_memory(MemoryRefreshKind::nothing().with_ram());
-    let usable_memory_bytes = System::new_with_specifics(memory)
-        .inspect_err(|error| asked("usable memory", error.to_string()))
-        .map(|system| system.total_memory())
-        .ok()
-        .filter(|bytes| *bytes > 0);
+    let usable_memory_bytes = usable_memory();
     let boot_time = System::boot_time()
         .inspect_err(|error| asked("boot time", error.to_string()))
         .ok()
@@ -113,6 +108,13 @@ fn facts() -> LiveFacts {
         links,
         errors,
     }
+}
+
+/// One system call; sysinfo would read two files of the kernel, one of which lists every interrupt.
+fn usable_memory() -> Option<u64> {
+    let told = rustix::system::sysinfo();
+    let bytes = u64::from(told.totalram).saturating_mul(u64::from(told.mem_unit));
+    Some(bytes).filter(|bytes| *bytes > 0)
 }
 
 #[cfg(test)]

@@ -210,6 +210,10 @@ pub struct Link {
     pub name: String,
     /// The address that the driver says is burnt in.
     pub permanent_mac: Option<MacAddress>,
+    /// The address that it has now.
+    pub mac: Option<MacAddress>,
+    /// How often the line came or went: its speed is agreed anew each time.
+    pub carrier_changes: u32,
     /// Whether it is one end of a pair of virtual links, as containers have them.
     pub is_pair: bool,
     /// Addresses in use, without the temporary ones that IPv6 changes every day.

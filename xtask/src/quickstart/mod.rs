@@ -86,6 +86,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts both in this folder, making there what is missing, and waits for the first inventory.
     pub(crate) fn start(folder: &Path, stop: &AtomicBool) -> Result<Self> {
+        Self::start_with(folder, stop, None)
+    }
+
+    /// The same with another build of the agent as the service.
+    pub(crate) fn start_with(folder: &Path, stop: &AtomicBool, agent: Option<&Path>) -> Result<Self> {
         let place = Place::open(folder)?;
         if place.is_initialised() {
             // An operator's certificate is good for half a day.
@@ -108,7 +113,12 @@ impl Running {
             let enrolled = Program::Agent.run(place.enroll_arguments(), Some(token.trim()));
             enrolled.context("cannot enrol this machine")?;
         }
-        let agent = Process::start(Program::Agent, place.agent_arguments(), place.log("agent"))?;
+        let agent = match agent {
+            Some(path) => {
+                Process::start_at(path, Program::Agent, place.agent_arguments(), place.log("agent"))?
+            }
+            None => Process::start(Program::Agent, place.agent_arguments(), place.log("agent"))?,
+        };
         let device = wait_for_device(&place, &agent, stop)?;
         Ok(Self { place, collector, agent, device, enrolled_now })
     }
@@ -118,6 +128,11 @@ impl Running {
         // The agent first, so that its last report still finds a collector.
         self.agent.drain(DRAINED_WITHIN)?;
         self.collector.drain(DRAINED_WITHIN)
+    }
+
+    /// The agent's process.
+    pub(crate) fn agent_id(&self) -> u32 {
+        self.agent.id()
     }
 
     /// The collector's address for people and tools, as host and port.

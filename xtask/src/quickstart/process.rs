@@ -8,7 +8,7 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -80,8 +80,19 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(program: Program, arguments: Vec<String>, log: PathBuf) -> Result<Self> {
+        Self::start_at(&program.path()?, program, arguments, log)
+    }
+
+    /// The same with another build of the program.
+    pub(super) fn start_at(
+        path: &Path,
+        program: Program,
+        arguments: Vec<String>,
+        log: PathBuf,
+    ) -> Result<Self> {
         let mut file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = program.command(arguments)?;
+        let mut command = Command::new(path);
+        command.args(arguments);
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file.try_clone()?);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.name()))?;
         let (sender, lines) = mpsc::channel();
@@ -120,6 +131,11 @@ impl Process {
                 );
             }
         }
+    }
+
+    /// The process's id.
+    pub(super) fn id(&self) -> u32 {
+        self.child.borrow().id()
     }
 
     /// An error with the end of the log when the program has ended by itself.

@@ -37,6 +37,8 @@ fn link(message: LinkMessage) -> Link {
     for attribute in message.attributes {
         match attribute {
             LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::Address(bytes) => link.mac = bytes.try_into().ok().map(MacAddress),
+            LinkAttribute::CarrierChanges(count) => link.carrier_changes = count,
             LinkAttribute::PermAddress(bytes) => link.permanent_mac = bytes.try_into().ok().map(MacAddress),
             LinkAttribute::LinkInfo(infos) => {
                 link.is_pair = infos.iter().any(|info| matches!(info, LinkInfo::Kind(InfoKind::Veth)));

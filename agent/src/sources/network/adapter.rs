@@ -11,7 +11,7 @@ use muster_common::inventory::{
 use crate::{
     host::Host,
     sources::{
-        Source,
+        Source, Stamp,
         part::{Problems, SectionPart},
         read, text,
     },
@@ -36,6 +36,11 @@ impl Source for AdapterSource {
 
     fn reads(&self) -> &'static [&'static str] {
         &[FOLDER, "the kernel's netlink"]
+    }
+
+    /// Addresses and the line's state come with the live facts, which are compared whatever the stamp.
+    fn stamp(&self) -> Stamp {
+        Stamp::Uevents
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {

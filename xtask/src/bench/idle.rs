@@ -1,0 +1,66 @@
+//! Watches an enrolled agent that has nothing to do: its memory and processor time, from `/proc`.
+
+use std::fs;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::quickstart::{Running, build, stop_signal};
+use crate::root;
+
+/// The unit of processor times in `/proc`, whatever the kernel's own clock.
+const TICKS_PER_SECOND: f64 = 100.0;
+/// From the first report to rest.
+const SETTLE: Duration = Duration::from_secs(30);
+
+/// What is measured, its value, its unit, and what it should be at most.
+pub(super) type Measured = (String, f64, &'static str, Option<f64>);
+
+/// Runs the service with a collector beside it and watches for so many minutes. The collector is not measured, so its
+/// build need not be fast.
+pub(super) fn rows(agent: &Path, minutes: u64) -> Result<Vec<Measured>> {
+    build()?;
+    let folder = root().join("target/bench/idle");
+    if folder.exists() {
+        fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    }
+    let stop = stop_signal()?;
+    let running = Running::start_with(&folder, &stop, Some(agent))?;
+    let process = running.agent_id();
+    let spent_at_start = processor_seconds(process)?;
+    thread::sleep(SETTLE);
+    let spent = processor_seconds(process)?;
+    println!("   watching process {process} for {minutes} minutes");
+    let watched = Duration::from_secs(60 * minutes);
+    thread::sleep(watched);
+    let idle = processor_seconds(process)? - spent;
+    let status = fs::read_to_string(format!("/proc/{process}/status"))?;
+    let mapped = fs::read_to_string(format!("/proc/{process}/smaps_rollup")).unwrap_or_default();
+    let mebibytes = |text: &str, key: &str| kibibytes(text, key).map_or(0.0, |kib| kib as f64 / 1024.0);
+    let rows = vec![
+        (format!("idle for {minutes} min: resident"), mebibytes(&status, "VmRSS:"), "MiB", Some(10.0)),
+        (format!("idle for {minutes} min: of it not in files"), mebibytes(&status, "RssAnon:"), "MiB", None),
+        (format!("idle for {minutes} min: proportional share"), mebibytes(&mapped, "Pss:"), "MiB", None),
+        (format!("idle for {minutes} min: one core"), idle / watched.as_secs_f64() * 100.0, "%", Some(0.05)),
+        ("CPU from the start to the first report".to_owned(), spent_at_start * 1000.0, "ms", None),
+    ];
+    running.drain()?;
+    Ok(rows)
+}
+
+/// User and kernel time of all its threads, those that ended included.
+fn processor_seconds(process: u32) -> Result<f64> {
+    let text = fs::read_to_string(format!("/proc/{process}/stat")).context("the agent has ended")?;
+    // The name in parentheses may hold anything; user time is the 14th field of all.
+    let fields: Vec<&str> = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
+    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok());
+    let (user, system) = ticks(11).zip(ticks(12)).context("stat has no processor times")?;
+    Ok((user + system) as f64 / TICKS_PER_SECOND)
+}
+
+/// The number behind a key of `status` or `smaps_rollup`.
+pub(super) fn kibibytes(text: &str, key: &str) -> Option<u64> {
+    text.lines().find_map(|line| line.strip_prefix(key))?.trim().trim_end_matches("kB").trim().parse().ok()
+}

@@ -105,7 +105,7 @@ fn rank(item: &Item) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::inventory::{NetworkAdapter, Package, SectionStatus, System};
+    use muster_common::inventory::{Monitor, NetworkAdapter, Package, SectionStatus, System};
 
     use super::*;
 
@@ -124,6 +124,27 @@ mod tests {
 
     fn section(name: &'static str, items: Vec<Item>) -> Section {
         Section { name: SectionName::known(name), status: SectionStatus::Complete, items, errors: Vec::new() }
+    }
+
+    #[test]
+    fn a_built_in_panel_is_part_of_the_machine_and_a_monitor_is_not() {
+        let monitor = |connector: &str, built_in| {
+            let connector = connector.to_owned();
+            Item::new(ItemKind::Monitor(Monitor { connector, built_in, ..Monitor::default() }))
+        };
+        let section = section(
+            SectionName::MONITORS,
+            vec![
+                monitor("card0-DP-1", Some(false)),
+                monitor("card0-eDP-1", Some(true)),
+                monitor("card0-DP-2", None),
+            ],
+        );
+        assert!(is_evidence(&section.name));
+        let [v1::Item { kind: Some(v1::item::Kind::Monitor(panel)), .. }] = &evidence_of(&[&section])[..] else {
+            panic!("the panel alone is evidence");
+        };
+        assert_eq!(panel.connector, "card0-eDP-1");
     }
 
     #[test]

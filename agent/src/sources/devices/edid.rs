@@ -12,7 +12,10 @@ const HEADER: [u8; 8] = [0, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0];
 /// Where the four descriptors begin, and how long they are.
 const DESCRIPTORS: [usize; 4] = [54, 72, 90, 108];
 const DESCRIPTOR_BYTES: usize = 18;
-/// Sizes in centimetres are rounded; a size in millimetres that is further off is an aspect ratio.
+/// Sizes in centimetres are rounded, by up to a tenth; one in millimetres that is further off is an aspect ratio or
+/// another model's.
+const ROUNDED_PARTS: u32 = 10;
+/// Small panels are rounded by more than a tenth.
 const ROUNDED_MM: u32 = 10;
 
 /// What a block says; nothing is made up for what it leaves out.
@@ -108,10 +111,15 @@ fn made(week: u8, year: u8) -> (Option<u32>, Option<u32>) {
     (week, year)
 }
 
-/// The text of a descriptor of one kind: 13 bytes, ended by a line feed.
+/// The text of a descriptor of one kind: 13 bytes, ended by a line feed, or by whatever its maker left there.
 fn line(descriptor: &[u8; DESCRIPTOR_BYTES], kind: u8) -> Option<&[u8]> {
     let [0, 0, 0, found, _, text @ ..] = descriptor else { return None };
-    (*found == kind).then(|| text.split(|byte| *byte == b'\n').next()).flatten()
+    if *found != kind {
+        return None;
+    }
+    let text = text.split(|byte| *byte == b'\n').next()?;
+    let end = text.iter().rposition(u8::is_ascii_graphic)?;
+    text.get(..=end)
 }
 
 /// The name of a built-in panel in free text: the last line is the panel maker's. Dell puts a part number of its own
@@ -155,7 +163,10 @@ fn size(timing: Option<&Timing>, width_cm: u8, height_cm: u8) -> Option<(u32, u3
     let exact = timing.map(|timing| timing.millimetres).filter(|(width, height)| *width > 0 && *height > 0);
     match (exact, rounded) {
         (Some(exact), Some(rounded)) => {
-            let fits = exact.0.abs_diff(rounded.0) <= ROUNDED_MM && exact.1.abs_diff(rounded.1) <= ROUNDED_MM;
+            let near = |exact: u32, rounded: u32| {
+                exact.abs_diff(rounded) <= (rounded / ROUNDED_PARTS).max(ROUNDED_MM)
+            };
+            let fits = near(exact.0, rounded.0) && near(exact.1, rounded.1);
             Some(if fits { exact } else { rounded })
         }
         (exact, rounded) => exact.or(rounded),
@@ -225,6 +236,7 @@ mod tests {
         for (first, second, expected) in [
             (b"AUO\n         ", b"B140HAN04.0 \n", Some("B140HAN04.0")),
             (b"KGYYH\x80N140HCE", b"\0\x41\x02\x9e\0\x10\0\0\n    ", Some("N140HCE")),
+            (b"B140HAN04.0\xff\xff", b"\n            ", Some("B140HAN04.0")),
             (b"\n            ", b"             ", None),
         ] {
             let mut block = office();
@@ -249,6 +261,8 @@ mod tests {
         for (exact, centimetres, expected) in [
             (Some((518, 324)), (52, 32), Some((518, 324))),
             (Some((160, 90)), (121, 68), Some((1210, 680))),
+            (Some((474, 296)), (49, 32), Some((474, 296))),
+            (Some((376, 301)), (34, 27), Some((340, 270))),
             (Some((0, 0)), (52, 32), Some((520, 320))),
             (Some((309, 174)), (0, 0), Some((309, 174))),
             (Some((0, 0)), (79, 0), None),

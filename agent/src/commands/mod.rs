@@ -10,5 +10,6 @@ pub(crate) mod sources;
 pub(crate) mod status;
 
 mod leaves;
+mod peripherals;
 mod summary;
 mod table;

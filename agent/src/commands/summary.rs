@@ -8,7 +8,10 @@ use muster_common::inventory::{
     NetworkAdapter, OperatingSystem, PciDevice, Processor, Section, SectionStatus, System,
 };
 
-use crate::commands::table::aligned;
+use crate::commands::{
+    peripherals::{battery_row, graphics_row, monitor_row},
+    table::aligned,
+};
 
 const NOT_REPORTED: &str = "not reported by this machine";
 /// The PCI class of display controllers.
@@ -266,46 +269,6 @@ fn adapter_row(adapter: &NetworkAdapter) -> Vec<String> {
     vec![adapter.name.clone(), kind.to_owned(), mac, addresses.join(", ")]
 }
 
-fn graphics_row(device: &PciDevice) -> Vec<String> {
-    let ids = || format!("{:04x}:{:04x}", device.vendor_id, device.device_id);
-    vec![
-        device.address.clone(),
-        join([&device.vendor, &device.device], " ").unwrap_or_else(ids),
-        device.driver.as_ref().map_or_else(|| "no driver".to_owned(), |driver| format!("driver {driver}")),
-    ]
-}
-
-fn monitor_row(monitor: &Monitor) -> Vec<String> {
-    let maker = monitor.manufacturer.clone().or_else(|| monitor.manufacturer_id.clone());
-    let pair = |width: Option<u32>, height: Option<u32>, unit: &str| {
-        width.zip(height).map(|(width, height)| format!("{width} x {height}{unit}"))
-    };
-    let pixels = pair(monitor.width_px, monitor.height_px, "");
-    let size = pair(monitor.width_mm, monitor.height_mm, " mm");
-    let number = || monitor.serial_number.map(|number| number.to_string());
-    let serial = labelled("serial", &monitor.serial.clone().or_else(number));
-    let made = monitor.made_year.map(|year| year.to_string());
-    vec![
-        monitor.connector.clone(),
-        join([&maker, &monitor.model], " ").unwrap_or_default(),
-        join([&pixels, &size, &made, &serial], ", ").unwrap_or_default(),
-    ]
-}
-
-fn battery_row(battery: &Battery) -> Vec<String> {
-    let health = battery.full_mwh.zip(battery.design_mwh).and_then(|(full, design)| {
-        let percent = (u64::from(full) * 100).checked_div(u64::from(design))?;
-        Some(format!("holds {percent} %"))
-    });
-    let cycles = battery.cycles.map(|cycles| plural(cycles.into(), "cycle"));
-    let serial = labelled("serial", &battery.serial);
-    vec![
-        battery.name.clone(),
-        join([&battery.manufacturer, &battery.model], " ").unwrap_or_default(),
-        join([&health, &cycles, &serial], ", ").unwrap_or_default(),
-    ]
-}
-
 fn software(inventory: &Inventory) -> Vec<Vec<String>> {
     inventory
         .sections
@@ -347,16 +310,16 @@ fn errors(inventory: &Inventory) -> Vec<Vec<String>> {
         .collect()
 }
 
-fn join<const N: usize>(parts: [&Option<String>; N], between: &str) -> Option<String> {
+pub(super) fn join<const N: usize>(parts: [&Option<String>; N], between: &str) -> Option<String> {
     let parts: Vec<&str> = parts.into_iter().filter_map(|part| part.as_deref()).collect();
     (!parts.is_empty()).then(|| parts.join(between))
 }
 
-fn labelled(label: &str, value: &Option<String>) -> Option<String> {
+pub(super) fn labelled(label: &str, value: &Option<String>) -> Option<String> {
     value.as_ref().map(|value| format!("{label} {value}"))
 }
 
-fn plural(count: u64, noun: &str) -> String {
+pub(super) fn plural(count: u64, noun: &str) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 

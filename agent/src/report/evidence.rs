@@ -141,7 +141,8 @@ mod tests {
             ],
         );
         assert!(is_evidence(&section.name));
-        let [v1::Item { kind: Some(v1::item::Kind::Monitor(panel)), .. }] = &evidence_of(&[&section])[..] else {
+        let [v1::Item { kind: Some(v1::item::Kind::Monitor(panel)), .. }] = &evidence_of(&[&section])[..]
+        else {
             panic!("the panel alone is evidence");
         };
         assert_eq!(panel.connector, "card0-eDP-1");

@@ -9,7 +9,8 @@ use muster_common::{governance::Charter, id::DeviceId};
 
 use super::{
     candidate::{Candidate, Relation},
-    evidence::{Evidence, Identifier},
+    evidence::Evidence,
+    identifier::Identifier,
     judge::{Verdict, judge},
 };
 

@@ -2,10 +2,7 @@
 //!
 //! Built from an agent's items or from a row of an import; knows nothing of what is already known.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use muster_common::{
     device::{Field, Value},
@@ -15,6 +12,7 @@ use muster_common::{
 };
 
 use super::{
+    identifier::{Identifier, IdentifierKind},
     maker,
     normalise::{self, RoundedNumber},
 };
@@ -79,36 +77,6 @@ pub struct Evidence {
     pub supply_serials: BTreeSet<String>,
     /// Whether it runs as a virtual machine.
     pub is_virtual: bool,
-}
-
-/// What kind of identifier; the text is part of the store's keys and stays for ever.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum IdentifierKind {
-    /// System UUID.
-    Uuid,
-    /// System serial number, without its maker.
-    Serial,
-    /// Cloud instance.
-    Instance,
-    /// Main board's serial number.
-    BoardSerial,
-    /// Agent.
-    Agent,
-    /// Burnt-in address of a built-in adapter.
-    Mac,
-    /// Operating system's machine id.
-    MachineId,
-    /// Asset tag within its scheme.
-    AssetTag,
-}
-
-/// A normalised identifier, under which the store keeps who claims it.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identifier {
-    /// What kind.
-    pub kind: IdentifierKind,
-    /// At most 100 bytes.
-    pub value: String,
 }
 
 /// What a row of an import says about which machine it means, as it is written there.
@@ -378,59 +346,6 @@ impl Evidence {
     }
 }
 
-impl IdentifierKind {
-    /// Every kind.
-    pub const ALL: &[Self] = &[
-        Self::Uuid,
-        Self::Serial,
-        Self::Instance,
-        Self::BoardSerial,
-        Self::Agent,
-        Self::Mac,
-        Self::MachineId,
-        Self::AssetTag,
-    ];
-
-    /// Its name in keys.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Uuid => "uuid",
-            Self::Serial => "serial",
-            Self::Instance => "instance",
-            Self::BoardSerial => "board",
-            Self::Agent => "agent",
-            Self::Mac => "mac",
-            Self::MachineId => "machine-id",
-            Self::AssetTag => "asset-tag",
-        }
-    }
-
-    /// The kind of a name that was stored.
-    pub fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|kind| kind.name() == name).copied()
-    }
-
-    /// For people.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Uuid => "system UUID",
-            Self::Serial => "serial number",
-            Self::Instance => "cloud instance",
-            Self::BoardSerial => "main board's serial number",
-            Self::Agent => "agent id",
-            Self::Mac => "MAC address",
-            Self::MachineId => "machine id",
-            Self::AssetTag => "asset tag",
-        }
-    }
-}
-
-impl fmt::Display for Identifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.kind.name(), self.value)
-    }
-}
-
 /// A battery's number is unique with its maker and model only: many makers count to 65,535.
 fn battery_number(battery: &Battery) -> Option<String> {
     let serial = normalise::serial(battery.serial.as_deref()?)?;
@@ -582,12 +497,5 @@ mod tests {
         let evidence = Evidence::from_row(name.clone(), &row).unwrap();
         assert_eq!(evidence, Evidence::from_fields(name, &fields));
         assert_eq!(evidence.asset_tag.as_deref(), Some("acme/001234"));
-    }
-
-    #[test]
-    fn names_of_kinds_read_back() {
-        for kind in IdentifierKind::ALL {
-            assert_eq!(IdentifierKind::from_name(kind.name()), Some(*kind));
-        }
     }
 }

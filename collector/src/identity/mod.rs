@@ -13,6 +13,7 @@ pub mod normalise;
 pub mod placeholder;
 
 pub mod evidence;
+pub mod identifier;
 
 pub mod candidate;
 pub mod decide;
@@ -22,4 +23,5 @@ pub mod clones;
 
 pub use candidate::{Candidate, CandidateSubject};
 pub use decide::{ClaimCounts, Decision, Rank, decide};
-pub use evidence::{Evidence, Identifier, IdentifierKind, ImportedIdentity, Origin};
+pub use evidence::{Evidence, ImportedIdentity, Origin};
+pub use identifier::{Identifier, IdentifierKind};

@@ -28,6 +28,8 @@ pub mod status;
 
 pub mod config;
 
+pub mod sandbox;
+
 pub mod supervisor;
 
 pub mod cli;

@@ -11,6 +11,7 @@
 mod bench;
 mod documents;
 mod needs;
+mod package;
 mod proto;
 mod prove;
 mod quickstart;
@@ -44,6 +45,8 @@ enum Action {
     Prove(prove::Arguments),
     /// Generate the Rust of proto/schema again
     Proto,
+    /// The agent as .deb and .rpm under target/package
+    Package(package::Arguments),
     /// Measure with a synthetic fleet; words behind `--` go to the load generator
     Bench(bench::Arguments),
 }
@@ -65,6 +68,7 @@ fn run(action: Action) -> Result<()> {
         Action::Tidy => tidy::run(),
         Action::Prove(arguments) => prove::run(&arguments),
         Action::Proto => proto::run(),
+        Action::Package(arguments) => package::run(&arguments),
         Action::Bench(arguments) => bench::run(&arguments),
     }
 }

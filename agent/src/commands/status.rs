@@ -131,6 +131,10 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
     rows.push(row("pending", pending(&status.pending)));
     rows.push(row("interval", interval(&settings.schedule, asked)));
     rows.push(row("personal", personal(settings.privacy, asked)));
+    if let Some(sandbox) = &status.sandbox {
+        rows.push(row("sandbox", sandbox.files.clone()));
+        rows.push(row("", sandbox.calls.clone()));
+    }
     let mut text = aligned("", &rows);
     if let Some(collection) = &status.collection {
         text.push_str(&format!(

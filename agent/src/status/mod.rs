@@ -29,6 +29,8 @@ pub struct Status {
     pub process_id: u32,
     /// When it started.
     pub started: String,
+    /// What the service has forbidden itself; absent where it has not tried.
+    pub sandbox: Option<crate::sandbox::Sandbox>,
     /// Who this agent is; absent until it is enrolled.
     pub identity: Option<Identity>,
     /// Where sessions go.

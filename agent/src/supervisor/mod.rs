@@ -6,6 +6,7 @@
 mod enrolling;
 mod gather;
 mod lock;
+mod manager;
 mod wiring;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -28,6 +29,7 @@ use crate::{
         files::{CredentialError, CredentialFiles, Slot},
         identity::Identity,
     },
+    sandbox::{self, Sandbox},
     sources::{SOURCES, Source},
     spool::EpochError,
     status::{Board, ConnectionState, Kind},
@@ -40,6 +42,7 @@ use crate::{
     },
 };
 use gather::Gatherer;
+use manager::Manager;
 use wiring::{AgentDial, Own, Wiring};
 
 /// From the stop to the end of the last session; the session itself waits five seconds for its last report.
@@ -75,8 +78,21 @@ pub enum SupervisorError {
     },
 }
 
-/// Runs the service until SIGTERM, SIGINT or Ctrl-C, then drains.
+/// What stands around the service.
+#[derive(Default)]
+struct Surroundings {
+    manager: Manager,
+    /// What the process has forbidden itself, where it has.
+    sandbox: Option<Sandbox>,
+}
+
+/// Runs the service until SIGTERM, SIGINT or Ctrl-C, then drains. From here on this process is shut in for good.
 pub fn run(settings: Settings) -> Result<(), SupervisorError> {
+    let manager = Manager::of_environment();
+    // The folder has to be there before the sandbox can leave it writable.
+    CredentialFiles::open(&settings.state_dir)?;
+    let sandbox = sandbox::enter(&settings.state_dir, settings.token_file.as_deref());
+    let surroundings = Surroundings { manager, sandbox: Some(sandbox) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)
@@ -86,8 +102,13 @@ pub fn run(settings: Settings) -> Result<(), SupervisorError> {
         let stop = CancellationToken::new();
         let signal = stop_signal().map_err(SupervisorError::Start)?;
         tokio::select! {
-            result = serve(settings, stop.clone()) => result,
-            () = async { signal.await; stop.cancel(); std::future::pending().await } => Ok(()),
+            result = serve_within(&surroundings, settings, SOURCES, stop.clone()) => result,
+            () = async {
+                signal.await;
+                surroundings.manager.stopping();
+                stop.cancel();
+                std::future::pending().await
+            } => Ok(()),
         }
     });
     // A reading of the machine that hangs must not hold the stop.
@@ -106,6 +127,15 @@ pub async fn serve_sources(
     sources: &'static [&'static dyn Source],
     stop: CancellationToken,
 ) -> Result<(), SupervisorError> {
+    serve_within(&Surroundings::default(), settings, sources, stop).await
+}
+
+async fn serve_within(
+    surroundings: &Surroundings,
+    settings: Settings,
+    sources: &'static [&'static dyn Source],
+    stop: CancellationToken,
+) -> Result<(), SupervisorError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let files = {
         let folder = settings.state_dir.clone();
@@ -114,7 +144,7 @@ pub async fn serve_sources(
     let _lock = StateLock::take(&settings.state_dir)?;
 
     let board = Arc::new(Board::open(&settings.state_dir, clock.clone()));
-    begin(&board, &settings);
+    begin(&board, &settings, surroundings.sandbox.clone());
     let last_written = CancellationToken::new();
     let writer = tokio::spawn({
         let (board, last_written) = (board.clone(), last_written.clone());
@@ -122,7 +152,11 @@ pub async fn serve_sources(
     });
 
     let machine = Machine::with(sources, &settings.disabled_sources, clock.clone());
-    let result = enrolled_and_connected(settings, machine, &files, &board, clock, &stop).await;
+    surroundings.manager.ready();
+    let result = tokio::select! {
+        result = enrolled_and_connected(settings, machine, &files, &board, clock, &stop) => result,
+        () = surroundings.manager.keep_told(&board) => Ok(()),
+    };
 
     if let Err(error) = &result {
         board.problem(&chain(error));
@@ -217,7 +251,7 @@ async fn last_asked(settings: &Settings, board: &Board) -> AgentSettings {
     })
 }
 
-fn begin(board: &Board, settings: &Settings) {
+fn begin(board: &Board, settings: &Settings, sandbox: Option<Sandbox>) {
     let version = env!("CARGO_PKG_VERSION");
     tracing::info!(agent.version = version, collector = %settings.collector.session, "muster-agent started");
     let started = board.time();
@@ -226,6 +260,7 @@ fn begin(board: &Board, settings: &Settings) {
         status.process_id = std::process::id();
         status.started = started;
         status.collector = settings.collector.session.to_string();
+        status.sandbox = sandbox;
     });
     board.event(Kind::Service, &format!("started, version {version}"));
 }

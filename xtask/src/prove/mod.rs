@@ -13,6 +13,7 @@ mod identity;
 mod oracle;
 mod packages;
 mod python;
+mod service;
 mod store_durability;
 mod victim;
 
@@ -50,6 +51,11 @@ const PROOFS: &[Proof] = &[
         name: "python",
         shows: "a client in Python, generated from proto/schema, lists devices over mutual TLS",
         run: python::run,
+    },
+    Proof {
+        name: "service",
+        shows: "the package installs, enrols, reports, upgrades, restarts and purges clean under a real systemd",
+        run: service::run,
     },
     Proof {
         name: "store-durability",

@@ -113,8 +113,8 @@ fn facts() -> LiveFacts {
 /// One system call; sysinfo would read two files of the kernel, one of which lists every interrupt.
 fn usable_memory() -> Option<u64> {
     let told = rustix::system::sysinfo();
-    let bytes = u64::from(told.totalram).saturating_mul(u64::from(told.mem_unit));
-    Some(bytes).filter(|bytes| *bytes > 0)
+    let bytes = u128::from(told.totalram) * u128::from(told.mem_unit);
+    u64::try_from(bytes).ok().filter(|bytes| *bytes > 0)
 }
 
 #[cfg(test)]

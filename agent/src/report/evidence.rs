@@ -11,12 +11,13 @@ use prost::Message;
 const EVIDENCE_BYTES: usize = 512 * 1024;
 
 /// The sections that say which device this is.
-const SECTIONS: [&str; 5] = [
+const SECTIONS: [&str; 6] = [
     SectionName::HARDWARE,
     SectionName::OS,
     SectionName::STORAGE,
     SectionName::NETWORK,
     SectionName::MONITORS,
+    SectionName::CLOUD,
 ];
 
 /// The items of an inventory that tell which device it is, at most [`limits::EVIDENCE_ITEMS`].
@@ -55,10 +56,14 @@ fn of_sections<'a>(sections: impl Iterator<Item = &'a Section>) -> Vec<v1::Item>
         .collect()
 }
 
-/// A monitor on a desk is no part of the machine; a built-in panel is.
+/// A monitor on a desk is no part of the machine, as a built-in panel is; ports and caches tell no machine from another.
 fn is_beside_the_machine(item: &Item) -> bool {
-    matches!(&item.kind, ItemKind::Monitor(monitor) if monitor.built_in != Some(true))
+    rank(item) == NO_EVIDENCE
+        || matches!(&item.kind, ItemKind::Monitor(monitor) if monitor.built_in != Some(true))
 }
+
+/// What is never told before it is asked for.
+const NO_EVIDENCE: u8 = 5;
 
 fn rank(item: &Item) -> u8 {
     match &item.kind {
@@ -99,7 +104,7 @@ fn rank(item: &Item) -> u8 {
         | ItemKind::Usage(_)
         | ItemKind::UsbDevice(_)
         | ItemKind::Volume(_)
-        | ItemKind::Package(_) => 5,
+        | ItemKind::Package(_) => NO_EVIDENCE,
     }
 }
 

@@ -7,7 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_common::{
     device::{Field, Value},
     id::AgentId,
-    inventory::{AdapterKind, Battery, Item, ItemKind, MacAddress, Monitor, NetworkAdapter, System},
+    inventory::{
+        AdapterKind, Battery, CloudInstance, Item, ItemKind, MacAddress, Monitor, NetworkAdapter, System,
+    },
     source::ImportName,
 };
 
@@ -146,13 +148,13 @@ impl Evidence {
                 ItemKind::OperatingSystem(os) => {
                     evidence.machine_id = os.machine_id.as_deref().and_then(normalise::machine_id);
                 }
+                ItemKind::CloudInstance(instance) => evidence.instance = instance_name(instance),
                 ItemKind::Firmware(_)
                 | ItemKind::Processor(_)
                 | ItemKind::Memory(_)
                 | ItemKind::Account(_)
                 | ItemKind::Cache(_)
                 | ItemKind::Certificate(_)
-                | ItemKind::CloudInstance(_)
                 | ItemKind::Group(_)
                 | ItemKind::Listener(_)
                 | ItemKind::Login(_)
@@ -346,6 +348,13 @@ impl Evidence {
     }
 }
 
+/// An instance id is unique within its account only.
+fn instance_name(instance: &CloudInstance) -> Option<String> {
+    let (account, id) = (instance.account.as_deref()?, instance.instance_id.as_deref()?);
+    let name = format!("{}/{account}/{id}", instance.provider).to_lowercase();
+    (!account.is_empty() && !id.is_empty() && name.len() <= 100).then_some(name)
+}
+
 /// A battery's number is unique with its maker and model only: many makers count to 65,535.
 fn battery_number(battery: &Battery) -> Option<String> {
     let serial = normalise::serial(battery.serial.as_deref()?)?;
@@ -477,6 +486,22 @@ mod tests {
         assert!(evidence.supply_serials.is_empty() && evidence.identifiers().is_empty());
         evidence.forget_hardware();
         assert!(evidence.batteries.is_empty() && evidence.panels.is_empty());
+    }
+
+    #[test]
+    fn a_cloud_instance_is_named_with_its_account() {
+        let instance = |account: Option<&str>| {
+            let instance = CloudInstance {
+                provider: "aws".to_owned(),
+                instance_id: Some("i-0ABC".to_owned()),
+                account: account.map(str::to_owned),
+                ..CloudInstance::default()
+            };
+            Evidence::from_items(&[Item::new(ItemKind::CloudInstance(instance))], None).instance
+        };
+        assert_eq!(instance(Some("123456789012")).as_deref(), Some("aws/123456789012/i-0abc"));
+        assert_eq!(instance(None), None);
+        assert_eq!(instance(Some("")), None);
     }
 
     #[test]

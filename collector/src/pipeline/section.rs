@@ -219,6 +219,7 @@ pub(super) fn is_evidence(name: &SectionName) -> bool {
             | SectionName::NETWORK
             | SectionName::OS
             | SectionName::MONITORS
+            | SectionName::CLOUD
     )
 }
 

@@ -126,22 +126,17 @@ fn section_of(kind: &ItemKind) -> Option<&'static str> {
         | ItemKind::Processor(_)
         | ItemKind::Memory(_)
         | ItemKind::Battery(_)
-        | ItemKind::Cache(_)
-        | ItemKind::OnboardDevice(_)
-        | ItemKind::Port(_)
         | ItemKind::PowerSupply(_)
-        | ItemKind::Slot(_)
-        | ItemKind::Tpm(_)
         | ItemKind::MemoryModule(_) => Some(SectionName::HARDWARE),
         ItemKind::Disk(_) => Some(SectionName::STORAGE),
         ItemKind::NetworkAdapter(_) => Some(SectionName::NETWORK),
         ItemKind::OperatingSystem(_) => Some(SectionName::OS),
         // What is built in belongs to the machine; what stands beside it doesn't.
+        ItemKind::CloudInstance(_) => Some(SectionName::CLOUD),
         ItemKind::Monitor(monitor) => (monitor.built_in == Some(true)).then_some(SectionName::MONITORS),
         // None of these is evidence of identity.
         ItemKind::Account(_)
         | ItemKind::Certificate(_)
-        | ItemKind::CloudInstance(_)
         | ItemKind::Group(_)
         | ItemKind::Listener(_)
         | ItemKind::Login(_)
@@ -154,6 +149,11 @@ fn section_of(kind: &ItemKind) -> Option<&'static str> {
         | ItemKind::Usage(_)
         | ItemKind::UsbDevice(_)
         | ItemKind::Volume(_)
+        | ItemKind::Cache(_)
+        | ItemKind::OnboardDevice(_)
+        | ItemKind::Port(_)
+        | ItemKind::Slot(_)
+        | ItemKind::Tpm(_)
         | ItemKind::Package(_) => None,
     }
 }

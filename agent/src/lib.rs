@@ -6,6 +6,9 @@ pub mod host;
 
 pub mod sources;
 
+#[doc(hidden)]
+pub mod parsers;
+
 pub mod permissions;
 
 pub mod collect;

@@ -5,6 +5,7 @@
 //! file without end) is an error, never a wait.
 
 mod live;
+mod memory;
 mod netlink;
 mod recorded;
 mod root;
@@ -18,6 +19,7 @@ use muster_common::{
 };
 
 pub use live::LiveHost;
+pub use memory::MemoryHost;
 pub use recorded::RecordedHost;
 
 /// A machine, running or recorded.

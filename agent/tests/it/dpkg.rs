@@ -1,9 +1,9 @@
 //! Recorded dpkg databases, some corrupt on purpose.
 
-use muster_agent::collect::collect;
+use muster_agent::{collect::collect, host::MemoryHost};
 use muster_common::inventory::{InstallState, ItemKind, SectionStatus};
 
-use crate::fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of};
+use crate::fixtures::{self, Seeded, check_sound, inventory, sources_of};
 
 const STATUS: &str = "var/lib/dpkg/status";
 

@@ -1,14 +1,13 @@
 //! Recorded inputs that lie beside the repository, and machines made of them.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     env,
     path::{Path, PathBuf},
 };
 
 use muster_agent::{
     collect::collect,
-    host::{Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, RecordedHost},
+    host::RecordedHost,
     sources::{SOURCES, Source},
 };
 use muster_common::inventory::Inventory;
@@ -42,47 +41,6 @@ pub(crate) fn check_sound(inventory: &Inventory, context: &str) {
         for error in &section.errors {
             assert!(!error.message.contains("fault in the agent"), "{context}: {}", error.message);
         }
-    }
-}
-
-/// A machine whose files are in memory, for tests that change them thousands of times.
-#[derive(Debug, Default)]
-pub(crate) struct MemoryHost {
-    pub(crate) files: BTreeMap<String, Vec<u8>>,
-    /// Paths that the agent may not read.
-    pub(crate) forbidden: BTreeSet<String>,
-}
-
-impl Host for MemoryHost {
-    fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
-        if self.forbidden.contains(path) {
-            return Err(HostError::NotPermitted { path: path.to_owned() });
-        }
-        let bytes = self.files.get(path).ok_or_else(|| HostError::Missing { path: path.to_owned() })?;
-        Ok(Content { bytes: bytes[..bytes.len().min(limit)].to_vec(), more: bytes.len() > limit })
-    }
-
-    fn list(&self, path: &str, _limit: usize) -> Result<Listing, HostError> {
-        Err(HostError::Missing { path: path.to_owned() })
-    }
-
-    fn link(&self, path: &str) -> Result<String, HostError> {
-        Err(HostError::Missing { path: path.to_owned() })
-    }
-
-    fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
-        if !self.files.keys().any(|file| file.starts_with(path)) {
-            return Err(HostError::Missing { path: path.to_owned() });
-        }
-        Ok(Metadata { kind: FileKind::Folder, size_bytes: 0, modified_ns: 0, changed_ns: 0, inode: 0 })
-    }
-
-    fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
-        Ok(Box::new(self.read(path, usize::MAX)?))
-    }
-
-    fn live(&self) -> Option<&LiveFacts> {
-        None
     }
 }
 

@@ -6,6 +6,7 @@ mod dpkg;
 mod fence;
 mod fixtures;
 mod flatpak;
+mod fuzz_seeds;
 mod languages;
 mod networks;
 mod package_managers;

@@ -9,11 +9,11 @@ use std::{
     process::Command,
 };
 
-use muster_agent::collect::collect;
+use muster_agent::{collect::collect, host::MemoryHost};
 use muster_common::inventory::{Installation, Inventory, ItemKind, Package, SectionStatus};
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
-use crate::fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of};
+use crate::fixtures::{self, Seeded, check_sound, inventory, sources_of};
 
 /// The packages of a section.
 pub(crate) fn packages<'a>(inventory: &'a Inventory, section: &str) -> Vec<(&'a Package, &'a Installation)> {

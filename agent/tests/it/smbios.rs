@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
-use muster_agent::collect::collect;
+use muster_agent::{collect::collect, host::MemoryHost};
 use muster_common::inventory::{ErrorKind, Inventory, ItemKind, SectionStatus};
 
 use crate::{
-    fixtures::{self, MemoryHost, Seeded, check_sound, inventory, sources_of},
+    fixtures::{self, Seeded, check_sound, inventory, sources_of},
     printed::{Comparison, Printed, printed},
     smbios_parts,
 };

@@ -9,6 +9,7 @@
 mod clone;
 mod disk;
 mod durability;
+mod fuzz;
 mod identity;
 mod oracle;
 mod packages;
@@ -36,6 +37,11 @@ const PROOFS: &[Proof] = &[
         name: "durability",
         shows: "what the collector acknowledged is there after kill -9 and power loss, once",
         run: durability::run,
+    },
+    Proof {
+        name: "fuzz",
+        shows: "no bytes crash a parser of the agent, hold it for seconds or make it hoard memory",
+        run: fuzz::run,
     },
     Proof {
         name: "identity",

@@ -12,6 +12,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cli", &["muster-common", "muster-config", "muster-proto"]),
     ("bench", &["muster-agent", "muster-collector", "muster-common", "muster-proto"]),
     ("xtask", &[]),
+    ("fuzz", &["muster-agent"]),
 ];
 
 /// A dependency as one line of a manifest.
@@ -59,7 +60,9 @@ pub(super) fn reasons(sources: &[Source]) -> Vec<Violation> {
 /// Members name a dependency and its features; version and path stand in the root manifest.
 pub(super) fn members(sources: &[Source]) -> Vec<Violation> {
     let mut found = Vec::new();
-    for (_, manifest) in manifests(sources) {
+    // A workspace of its own shares nothing with the root manifest.
+    let is_member = |manifest: &Source| !manifest.text.contains("\n[workspace]\n");
+    for (_, manifest) in manifests(sources).filter(|(_, manifest)| is_member(manifest)) {
         for dependency in dependencies(&manifest.text, is_dependency_table) {
             let compact = dependency.text.replace(' ', "");
             if !compact.contains("workspace=true") {

@@ -30,7 +30,7 @@ agent_id() { muster-agent status --output json | sed -n 's/.*"agent_id": "\(.*\)
 process() { systemctl show -P MainPID muster-agent; }
 connected() { [ "$(process)" != 0 ] && systemctl show -P StatusText muster-agent | grep -q '^Connected to'; }
 connected_anew() { [ "$(process)" != "$1" ] && connected; }
-reported() { $cli devices --output json | grep -q '"software'; }
+reported() { $cli devices --output json | grep -Eq '"(softwareCount|software_count)": *[1-9]'; }
 
 muster-collector init --data /root/collector --name localhost --trust-domain proof.muster.internal \
     --config /root/collector.toml >>/root/story.log || fail "the collector can't be made"
@@ -51,9 +51,9 @@ identity=$(agent_id)
 [ ! -e /etc/muster/enroll-token ] || fail "the enrolment string is still there"
 until_ok [ ! -e $state/enrollment-token ] || fail "the used enrolment string is still there"
 ok "enrolled from the file and connected: $(systemctl show -P StatusText muster-agent)"
-until_ok [ -n "$($cli devices --output json)" ] || fail "the collector has seen nothing"
+until_ok reported || fail "the collector has not heard of the installed packages"
 $cli devices --output json >/root/devices.json
-ok "the collector lists $(grep -c "" /root/devices.json) lines about it"
+ok "the collector has it: $(grep -Eo '"(softwareCount|software_count)": *[0-9]+' /root/devices.json)"
 muster-agent status >/root/status.txt
 ok "$(grep '^sandbox' /root/status.txt)"
 ok "$(grep -A1 '^sandbox' /root/status.txt | tail -n 1)"

@@ -21,7 +21,7 @@ pub(crate) mod oracle;
 pub(crate) mod pacman;
 pub(crate) mod portage;
 pub(crate) mod python;
-pub(super) mod rpm;
+pub(crate) mod rpm;
 pub(crate) mod snap;
 pub(crate) mod swid;
 #[cfg(test)]

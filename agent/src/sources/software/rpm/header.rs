@@ -230,3 +230,90 @@ fn integer(window: &mut Window<'_>, kind: u32, offset: u64) -> Result<u64, Fault
         _ => Err(Fault::Malformed("a tag has a value of another type")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sources::software::rpm::testing::Builder;
+
+    /// Parses a header with name, version and release and what `more` adds.
+    fn parsed(more: impl FnOnce(&mut Builder)) -> Result<Header, String> {
+        let mut builder = Builder::default();
+        for (tag, text) in [(1000, "name"), (1001, "1.0"), (1002, "2")] {
+            builder.text(tag, text);
+        }
+        more(&mut builder);
+        let bytes = builder.bytes();
+        parse(&mut bytes.as_slice(), &mut 10_000_000).map_err(|fault| fault.to_string())
+    }
+
+    #[test]
+    fn later_values_and_longer_numbers_win() {
+        let header = parsed(|builder| {
+            builder.add(1008, TYPE_INT32, 1, &7_u32.to_be_bytes());
+            builder.add(1009, TYPE_INT32, 1, &8_u32.to_be_bytes());
+            builder.add(5009, TYPE_INT64, 1, &(1_u64 << 40).to_be_bytes());
+            builder.add(1011, TYPE_I18N_STRING, 2, b"Acme Inc.\0Acme GmbH\0");
+            builder.add(1008, TYPE_INT32, 1, &9_u32.to_be_bytes());
+        })
+        .unwrap();
+        assert_eq!((header.installed, header.size_bytes), (Some(9), Some(1 << 40)));
+        assert_eq!(header.vendor.as_deref(), Some("Acme Inc."));
+    }
+
+    #[test]
+    fn values_far_into_a_header_are_found() {
+        let header = parsed(|builder| {
+            builder.add(1027, 7, 1, &[b'/'; 100_000]);
+            builder.text(1011, &"v".repeat(1000));
+            builder.add(1028, 7, 1, &[b'/'; 100_000]);
+            builder.add(1008, TYPE_INT32, 1, &9_u32.to_be_bytes());
+        })
+        .unwrap();
+        assert_eq!((header.installed, header.vendor.map(|vendor| vendor.len())), (Some(9), Some(1000)));
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let no_word = "a name, version, release or architecture is no word";
+        let other_type = "a tag has a value of another type";
+        let check = |more: fn(&mut Builder), expected: &str| assert_eq!(parsed(more).unwrap_err(), expected);
+        check(|builder| builder.text(1000, ""), no_word);
+        check(|builder| builder.text(1001, "1 2"), no_word);
+        check(|builder| builder.text(1002, "1\u{7}"), no_word);
+        check(|builder| builder.text(1022, &"x".repeat(513)), no_word);
+        check(|builder| builder.add(1000, TYPE_STRING, 1, b"\xff\0"), no_word);
+        check(|builder| builder.add(1011, TYPE_STRING, 1, b"endless"), "a text in a header has no end");
+        check(|builder| builder.text(1011, &"x".repeat(5000)), "a text in a header has no end");
+        check(|builder| builder.add(1011, 7, 1, b"x\0"), other_type);
+        check(|builder| builder.text(1003, "x"), other_type);
+        check(|builder| builder.add(1003, TYPE_INT32, 1, b"x"), "a header ends inside a value");
+        check(
+            |builder| builder.add(1003, TYPE_INT32, 0, b"1234"),
+            "a tag's value lies outside of its header",
+        );
+        check(|builder| builder.add(1003, TYPE_INT32, 1, b""), "a tag's value lies outside of its header");
+
+        let mut nameless = Builder::default();
+        nameless.text(1001, "1");
+        let bytes = nameless.bytes();
+        assert!(parse(&mut bytes.as_slice(), &mut 1000).is_err());
+        for sizes in [[0, 0, 0, 0, 0, 0, 0, 0], [0xff; 8], [0, 0, 0, 1, 0x10, 0, 0, 0]] {
+            let error = parse(&mut &sizes[..], &mut 1000).unwrap_err();
+            assert_eq!(error.to_string(), "a header states impossible sizes");
+        }
+        assert!(parse(&mut &b"short"[..], &mut 1000).is_err());
+    }
+
+    #[test]
+    fn the_budget_is_kept() {
+        let mut builder = Builder::default();
+        [(1000, "a"), (1001, "1"), (1002, "1")].into_iter().for_each(|(tag, text)| builder.text(tag, text));
+        let bytes = builder.bytes();
+        let mut budget = u64::try_from(bytes.len()).unwrap() + 1;
+        assert!(parse(&mut bytes.as_slice(), &mut budget).is_ok());
+        assert_eq!(budget, 1);
+        assert!(parse(&mut bytes.as_slice(), &mut budget).is_err());
+        assert_eq!(budget, 1);
+    }
+}

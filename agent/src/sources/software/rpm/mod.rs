@@ -5,11 +5,11 @@
 
 mod bdb;
 mod chain;
-mod header;
+pub(crate) mod header;
 #[cfg(test)]
 mod hostile;
 mod ndb;
-mod record;
+pub(crate) mod record;
 mod sqlite;
 #[cfg(test)]
 mod testing;
@@ -191,14 +191,17 @@ impl Storage for File {
 
 /// How a database is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Format {
+pub(crate) enum Format {
+    /// One file and a write-ahead log.
     Sqlite,
+    /// rpm's own.
     Ndb,
+    /// A hash of Berkeley DB.
     BerkeleyDb,
 }
 
 /// All packages of the database at `path`; `log` is the write-ahead log beside it, where the format has one.
-fn packages(
+pub(crate) fn packages(
     format: Format,
     path: &str,
     file: &dyn Storage,

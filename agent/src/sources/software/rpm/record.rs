@@ -85,6 +85,16 @@ impl Storage for [u8] {
     }
 }
 
+impl<T: Storage + ?Sized> Storage for &T {
+    fn length(&self) -> u64 {
+        (**self).length()
+    }
+
+    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), Fault> {
+        (**self).read_at(offset, buffer)
+    }
+}
+
 impl Record for &[u8] {
     fn length(&self) -> u64 {
         Storage::length(*self)

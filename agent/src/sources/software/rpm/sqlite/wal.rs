@@ -138,3 +138,97 @@ impl Checksum {
         u32_be(bytes, 0) == self.low && u32_be(bytes, 4) == self.high
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: usize = 512;
+
+    /// A log whose frames each fill their page with one value.
+    struct Log {
+        bytes: Vec<u8>,
+        salts: [u8; 8],
+        sum: Checksum,
+    }
+
+    impl Log {
+        fn new(big_endian: bool) -> Self {
+            let magic = if big_endian { MAGIC_BIG } else { MAGIC_LITTLE };
+            let salts = [1, 2, 3, 4, 5, 6, 7, 8];
+            let page_bytes = u32::try_from(PAGE).unwrap();
+            let mut bytes: Vec<u8> =
+                [magic, VERSION, page_bytes, 0].iter().flat_map(|n| n.to_be_bytes()).collect();
+            bytes.extend(salts);
+            let mut sum = Checksum { big_endian, low: 0, high: 0 };
+            sum.add(&bytes);
+            bytes.extend([sum.low, sum.high].iter().flat_map(|n| n.to_be_bytes()));
+            Self { bytes, salts, sum }
+        }
+
+        /// Adds a frame; `commit` is how many pages the database has then, 0 where nothing is committed.
+        fn frame(mut self, page: u32, value: u8, commit: u32) -> Self {
+            let head: Vec<u8> = [page, commit].iter().flat_map(|n| n.to_be_bytes()).collect();
+            let content = [value; PAGE];
+            self.sum.add(&head);
+            self.sum.add(&content);
+            self.bytes.extend(head);
+            self.bytes.extend(self.salts);
+            self.bytes.extend([self.sum.low, self.sum.high].iter().flat_map(|n| n.to_be_bytes()));
+            self.bytes.extend(content);
+            self
+        }
+
+        /// What the frames that count hold for the pages 1 to 4; 0 for a page that has none.
+        fn values(&self) -> [u8; 4] {
+            let bytes = self.bytes.as_slice();
+            let Some(wal) = Wal::open(&bytes, PAGE).unwrap() else { return [0; 4] };
+            [1, 2, 3, 4].map(|page| {
+                let mut value = [0];
+                if let Some(place) = wal.place(page) {
+                    wal.file().read_at(place, &mut value).unwrap();
+                }
+                value[0]
+            })
+        }
+    }
+
+    #[test]
+    fn the_newest_committed_content_of_a_page_counts() {
+        for big_endian in [false, true] {
+            let log = Log::new(big_endian);
+            assert_eq!(log.values(), [0; 4]);
+            let log = log.frame(1, 11, 0).frame(2, 12, 3).frame(2, 22, 0).frame(1, 21, 3).frame(3, 33, 0);
+            assert_eq!(log.values(), [21, 22, 0, 0], "big endian: {big_endian}");
+        }
+    }
+
+    #[test]
+    fn what_an_older_log_left_behind_does_not_count() {
+        let mut log = Log::new(false).frame(1, 11, 2);
+        log.salts[0] ^= 1;
+        let log = log.frame(2, 12, 2);
+        assert_eq!(log.values(), [11, 0, 0, 0]);
+    }
+
+    #[test]
+    fn a_torn_frame_ends_the_log() {
+        let log = Log::new(false).frame(1, 11, 2).frame(2, 12, 2).frame(3, 13, 3);
+        let frame = FRAME_HEADER + PAGE;
+        for (at, expected) in [
+            (0, [0; 4]),
+            (HEADER_SALTS.start, [0; 4]),
+            (HEADER + 3, [0; 4]),
+            (HEADER + frame + FRAME_HEADER + 7, [11, 0, 0, 0]),
+            (HEADER + 2 * frame + FRAME_SALTS.end, [11, 12, 0, 0]),
+        ] {
+            let mut torn = Log { bytes: log.bytes.clone(), salts: log.salts, sum: Log::new(false).sum };
+            torn.bytes[at] ^= 1;
+            assert_eq!(torn.values(), expected, "byte {at}");
+            torn.bytes = log.bytes[..log.bytes.len() - 1].to_vec();
+            assert_eq!(torn.values(), [11, 12, 0, 0]);
+        }
+        let bytes = log.bytes.as_slice();
+        assert!(Wal::open(&bytes, 2 * PAGE).is_err());
+    }
+}

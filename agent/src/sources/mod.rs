@@ -117,6 +117,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &posture::security::SecuritySource,
     &posture::protection::ProtectionSource,
     &account::local::AccountSource,
+    &account::login::LoginSource,
     &service::unit::UnitSource,
     &service::listener::ListenerSource,
     &network::neighbour::NeighbourSource,

@@ -15,7 +15,7 @@ use crate::{
     },
 };
 
-const PASSWD: &str = "etc/passwd";
+pub(super) const PASSWD: &str = "etc/passwd";
 const GROUP: &str = "etc/group";
 const SHADOW: &str = "etc/shadow";
 const FILE_LIMIT: usize = 4 << 20;
@@ -71,6 +71,15 @@ impl Source for AccountSource {
         let items = accounts.chain(groups.into_iter().map(|group| Item::new(ItemKind::Group(group))));
         SectionPart { items: items.collect(), problems }
     }
+}
+
+/// Names and numeric ids of the accounts.
+pub(super) fn ids(host: &dyn Host, problems: &mut Problems) -> Vec<(String, u32)> {
+    let passwd = read::bytes(host, PASSWD, FILE_LIMIT, problems).unwrap_or_default();
+    lines(&passwd)
+        .filter_map(|line| account(&line, None))
+        .map(|(account, _)| (account.name, account.uid))
+        .collect()
 }
 
 /// The fields of each line; comments and the lines that ask a directory service (`+`, `-`) are left out.

@@ -86,6 +86,8 @@ fn fill(root: &Path) -> Result<()> {
     {
         fs::copy(package::make_deb(&agent, &version)?, root.join("root").join(name))?;
     }
+    // A minimal Debian has none, and so would not know its own name.
+    fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n")?;
     let story = root.join("root/story.sh");
     fs::write(&story, STORY)?;
     fs::set_permissions(&story, fs::Permissions::from_mode(0o755))?;

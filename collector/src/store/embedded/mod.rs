@@ -176,6 +176,8 @@ impl EmbeddedStore {
         let checkpoints = Places::under(&options.folder).checkpoint;
         let every = options.checkpoint_every;
         let of_checkpointer = Arc::clone(&inner);
+        // Before the threads begin, or what the writer applies first would count as kept.
+        let kept = view.applied();
         let spawn = |name: &str, work: Box<dyn FnOnce() + Send>| {
             thread::Builder::new()
                 .name(name.to_owned())
@@ -186,7 +188,7 @@ impl EmbeddedStore {
             writer: spawn("store-writer", Box::new(move || run_writer(writer)))?,
             checkpointer: spawn(
                 "store-checkpoint",
-                Box::new(move || keep_checkpoints(&of_checkpointer, &view, &checkpoints, every, &stop)),
+                Box::new(move || keep_checkpoints(&of_checkpointer, &view, kept, &checkpoints, every, &stop)),
             )?,
             stop_checkpointer,
         };
@@ -387,11 +389,11 @@ fn run_writer(writer: Writer) {
 fn keep_checkpoints(
     inner: &Inner,
     view: &View,
+    mut kept: u64,
     path: &Path,
     every: Duration,
     stop: &blocking_mpsc::Receiver<()>,
 ) {
-    let mut kept = view.applied();
     loop {
         let is_stopping = !matches!(stop.recv_timeout(every), Err(blocking_mpsc::RecvTimeoutError::Timeout));
         if view.applied() != kept {

@@ -37,6 +37,24 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes.get(..64).unwrap_or(bytes)).into_owned()
 }
 
+/// Whether a database's name and version can be those of a package: there, without blanks, control characters, and
+/// slashes in the name. The error says what is wrong.
+pub(crate) fn check_package(name: &[u8], version: &[u8]) -> Result<(), String> {
+    let is_bad =
+        |value: &[u8]| value.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control());
+    if name.is_empty() || is_bad(name) || name.contains(&b'/') {
+        return Err(format!("{:?} is no package name", shown(name)));
+    }
+    let name = shown(name);
+    if version.is_empty() {
+        return Err(format!("package {name} has no version"));
+    }
+    if is_bad(version) {
+        return Err(format!("package {name} has a malformed version {:?}", shown(version)));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

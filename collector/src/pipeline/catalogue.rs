@@ -154,40 +154,5 @@ impl Catalogue {
 }
 
 fn package_of(kind: ItemKind) -> Option<Package> {
-    match kind {
-        ItemKind::Package(package) => Some(package),
-        ItemKind::System(_)
-        | ItemKind::Baseboard(_)
-        | ItemKind::Chassis(_)
-        | ItemKind::Firmware(_)
-        | ItemKind::Processor(_)
-        | ItemKind::Memory(_)
-        | ItemKind::MemoryModule(_)
-        | ItemKind::Disk(_)
-        | ItemKind::NetworkAdapter(_)
-        | ItemKind::Account(_)
-        | ItemKind::Battery(_)
-        | ItemKind::Cache(_)
-        | ItemKind::Certificate(_)
-        | ItemKind::CloudInstance(_)
-        | ItemKind::Group(_)
-        | ItemKind::Listener(_)
-        | ItemKind::Login(_)
-        | ItemKind::Monitor(_)
-        | ItemKind::Neighbour(_)
-        | ItemKind::NetworkNeighbours(_)
-        | ItemKind::OnboardDevice(_)
-        | ItemKind::PciDevice(_)
-        | ItemKind::Port(_)
-        | ItemKind::PowerSupply(_)
-        | ItemKind::Protection(_)
-        | ItemKind::Security(_)
-        | ItemKind::Service(_)
-        | ItemKind::Slot(_)
-        | ItemKind::Tpm(_)
-        | ItemKind::Usage(_)
-        | ItemKind::UsbDevice(_)
-        | ItemKind::Volume(_)
-        | ItemKind::OperatingSystem(_) => None,
-    }
+    if let ItemKind::Package(package) = kind { Some(package) } else { None }
 }

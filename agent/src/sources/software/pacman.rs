@@ -109,20 +109,10 @@ pub(crate) fn entry(bytes: &[u8]) -> Result<Entry<'_>, String> {
             _ => {}
         }
     }
-    let bad = |value: &[u8]| value.iter().any(|byte| byte.is_ascii_whitespace() || byte.is_ascii_control());
     if entry.name.is_empty() {
         return Err("the description names no package".to_owned());
     }
-    if bad(entry.name) || entry.name.contains(&b'/') {
-        return Err(format!("{:?} is no package name", text::shown(entry.name)));
-    }
-    if entry.version.is_empty() {
-        return Err(format!("package {} has no version", text::shown(entry.name)));
-    }
-    if bad(entry.version) {
-        let (name, version) = (text::shown(entry.name), text::shown(entry.version));
-        return Err(format!("package {name} has a malformed version {version:?}"));
-    }
+    text::check_package(entry.name, entry.version)?;
     Ok(entry)
 }
 

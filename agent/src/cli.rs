@@ -23,7 +23,7 @@ enum Command {
     Run(run::Arguments),
     /// Get this machine's certificate from a collector
     Enroll(enroll::Arguments),
-    /// Print the inventory of this machine, or of a recorded one, without a network
+    /// Print the inventory of this machine, or of a recorded one, without a collector
     Collect(collect::Arguments),
     /// Say how the service on this machine is doing
     Status(status::Arguments),

@@ -161,6 +161,11 @@ impl Notes {
         }
     }
 
+    /// Something was not answered that may be answered the next time.
+    pub(super) fn spoil(&mut self) {
+        self.spoiled = true;
+    }
+
     /// `None` when it would tell nothing.
     pub(super) fn finish(self) -> Option<Touched> {
         (!self.spoiled).then_some(self.touched)

@@ -11,7 +11,9 @@ use super::{
     budget::Budget,
     touched::{Notes, Touched},
 };
-use crate::host::{Content, HeardOf, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, Socket};
+use crate::host::{
+    Content, HeardOf, Host, HostError, Listing, LiveFacts, Metadata, MetadataRequest, RandomRead, Socket,
+};
 
 /// The decorator; for one run of one source.
 pub(super) struct Watched<'a> {
@@ -114,6 +116,17 @@ impl Host for Watched<'_> {
         let facts = self.host.live();
         self.note(|notes| notes.live(facts));
         facts
+    }
+
+    fn metadata_service(&self, request: &MetadataRequest<'_>) -> Result<Vec<u8>, HostError> {
+        self.budget.operation(request.path)?;
+        let answer = self.host.metadata_service(request);
+        self.budget.read(answer.as_ref().map_or(0, Vec::len));
+        // A network that was not up yet says nothing of the time to the next boot.
+        if answer.as_ref().is_err_and(|error| !error.is_missing()) {
+            self.note(Notes::spoil);
+        }
+        answer
     }
 }
 

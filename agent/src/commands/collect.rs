@@ -1,4 +1,5 @@
-//! `muster-agent collect`: one inventory, printed; no network and no configuration.
+//! `muster-agent collect`: one inventory, printed; no collector and no configuration. Nothing is sent anywhere, except
+//! that in a cloud its metadata service is asked as the service asks it.
 
 use std::{io::Write, path::PathBuf};
 

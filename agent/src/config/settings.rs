@@ -4,6 +4,7 @@
 //! `deploy/config/agent.toml`; the test at the foot fails until all three agree.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -13,6 +14,7 @@ use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use muster_proto::client::address::Address;
 
 use super::proxy::{self, Proxying};
+use crate::host::METADATA_ADDRESS;
 use crate::sources::SOURCES;
 
 const MINUTE: Period = Period::from_secs(60);
@@ -41,6 +43,8 @@ pub struct Settings {
     pub disabled_sources: Vec<String>,
     /// What may be told of people at most, whatever a collector asks for.
     pub privacy: Privacy,
+    /// Where the cloud's metadata service is asked, on machines that SMBIOS says are in a cloud.
+    pub metadata_address: SocketAddr,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -119,6 +123,7 @@ pub(super) fn from_input(
         per_user: input.flag("privacy.per_user", false),
         neighbours: input.flag("privacy.neighbours", false),
     };
+    let metadata_address = input.parsed("cloud.metadata_address", METADATA_ADDRESS);
     let listing = input.finish()?;
 
     let session = session.expect("a required key that is missing is a problem, and there was none");
@@ -135,6 +140,7 @@ pub(super) fn from_input(
         spool_limit_bytes: spool_limit.bytes(),
         disabled_sources: disabled.into_iter().map(|name| name.0.to_owned()).collect(),
         privacy,
+        metadata_address,
         log,
     };
     Ok((settings, listing))

@@ -3,7 +3,7 @@
 //! Files are read below `/`; what no file tells in the same way everywhere comes from sysinfo, which is called here
 //! only, one specific question at a time, since its full refresh costs more than everything else together.
 
-use std::cell::OnceCell;
+use std::{cell::OnceCell, net::SocketAddr};
 
 use muster_common::{
     governance::NeighbourNetwork,
@@ -13,7 +13,8 @@ use muster_common::{
 use sysinfo::System;
 
 use crate::host::{
-    Content, HeardOf, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, Socket, netlink, root::Root,
+    Content, HeardOf, Host, HostError, Listing, LiveFacts, METADATA_ADDRESS, Metadata, MetadataRequest,
+    MetadataService, RandomRead, Socket, netlink, root::Root,
 };
 
 /// This machine.
@@ -22,18 +23,29 @@ pub struct LiveHost {
     root: Root,
     facts: OnceCell<LiveFacts>,
     networks: Vec<NeighbourNetwork>,
+    metadata_service: MetadataService,
 }
 
 impl LiveHost {
     /// Opens the root. The live facts are asked for once and when they are first wanted: a host is made anew for every
     /// collection.
     pub fn open() -> Result<Self, HostError> {
-        Ok(Self { root: Root::machine()?, facts: OnceCell::new(), networks: Vec::new() })
+        Ok(Self {
+            root: Root::machine()?,
+            facts: OnceCell::new(),
+            networks: Vec::new(),
+            metadata_service: MetadataService::new(METADATA_ADDRESS),
+        })
     }
 
     /// With the networks on which neighbours may be told.
     pub fn with_networks(self, networks: Vec<NeighbourNetwork>) -> Self {
         Self { networks, ..self }
+    }
+
+    /// With another address at which the cloud's metadata service is asked.
+    pub fn asking_cloud_at(self, address: SocketAddr) -> Self {
+        Self { metadata_service: MetadataService::new(address), ..self }
     }
 }
 
@@ -76,6 +88,10 @@ impl Host for LiveHost {
 
     fn live(&self) -> Option<&LiveFacts> {
         Some(self.facts.get_or_init(facts))
+    }
+
+    fn metadata_service(&self, request: &MetadataRequest<'_>) -> Result<Vec<u8>, HostError> {
+        self.metadata_service.ask(request)
     }
 }
 

@@ -4,7 +4,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::host::{Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, RandomRead};
+use crate::host::{
+    Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, MetadataRequest, RandomRead,
+    metadata_service,
+};
 
 /// A machine that has these files and nothing else.
 #[derive(Debug, Default)]
@@ -13,6 +16,8 @@ pub struct MemoryHost {
     pub files: BTreeMap<String, Vec<u8>>,
     /// Paths that the agent may not read.
     pub forbidden: BTreeSet<String>,
+    /// What its cloud's metadata service sends to every question, head and all; an empty one is not HTTP.
+    pub metadata_service: Vec<u8>,
 }
 
 impl MemoryHost {
@@ -86,6 +91,15 @@ impl Host for MemoryHost {
 
     fn live(&self) -> Option<&LiveFacts> {
         None
+    }
+
+    fn metadata_service(&self, request: &MetadataRequest<'_>) -> Result<Vec<u8>, HostError> {
+        let path = request.path.to_owned();
+        match metadata_service::answer(&self.metadata_service, true) {
+            Ok(Some((_, body))) => Ok(body.into_owned()),
+            Ok(None) => Err(HostError::Missing { path }),
+            Err(source) => Err(HostError::Io { path, source }),
+        }
     }
 }
 

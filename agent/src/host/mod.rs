@@ -6,6 +6,7 @@
 
 mod live;
 mod memory;
+mod metadata_service;
 mod netlink;
 mod recorded;
 mod root;
@@ -20,6 +21,8 @@ use muster_common::{
 
 pub use live::LiveHost;
 pub use memory::MemoryHost;
+pub(crate) use metadata_service::MetadataService;
+pub use metadata_service::{METADATA_ADDRESS, MetadataRequest};
 pub use recorded::RecordedHost;
 
 /// A machine, running or recorded.
@@ -58,6 +61,12 @@ pub trait Host {
 
     /// The facts of a running system; `None` for a recording.
     fn live(&self) -> Option<&LiveFacts>;
+
+    /// What the metadata service of the cloud that it runs in answers, at most 64 KiB; a recording has none.
+    fn metadata_service(&self, request: &MetadataRequest<'_>) -> Result<Vec<u8>, HostError> {
+        let _ = request;
+        Err(HostError::NotRecorded { what: "the cloud's metadata service" })
+    }
 
     /// A whole regular file of at most `limit` bytes.
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, HostError> {

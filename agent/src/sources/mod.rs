@@ -7,6 +7,7 @@
 //! section, but no two may make the same item. A new section is a wider change: CONTRIBUTING.md has its recipe.
 
 mod account;
+mod cloud;
 mod devices;
 mod hardware;
 mod homes;
@@ -113,6 +114,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &storage::disk::DiskSource,
     &network::adapter::AdapterSource,
     &os::release::ReleaseSource,
+    &cloud::CloudSource,
     &posture::volume::VolumeSource,
     &posture::security::SecuritySource,
     &posture::protection::ProtectionSource,

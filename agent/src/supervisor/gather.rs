@@ -5,6 +5,7 @@
 
 use std::{
     future::Future,
+    net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -22,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     collect::{Limits, Rescan, Rescanned, SourceCost},
     config::Schedule,
-    host::{Host, HostError, LiveHost},
+    host::{Host, HostError, LiveHost, METADATA_ADDRESS},
     permissions::{Permissions, permitted},
     report::{EncodedInventory, EncodedSection},
     sources::{SOURCES, Source},
@@ -51,6 +52,7 @@ pub struct Machine {
     sources: Arc<[&'static dyn Source]>,
     clock: Arc<dyn Clock>,
     rescan: Arc<Mutex<Rescan>>,
+    metadata_address: SocketAddr,
 }
 
 /// Why the machine can't be read at all.
@@ -69,7 +71,12 @@ impl Machine {
         let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
         let rescan = Rescan::new(Limits::default(), Chance::draw().around(FULL_EVERY, FULL_JITTER_PERCENT));
         let sources = sources.iter().filter(on).copied().collect();
-        Self { sources, clock, rescan: Arc::new(Mutex::new(rescan)) }
+        Self { sources, clock, rescan: Arc::new(Mutex::new(rescan)), metadata_address: METADATA_ADDRESS }
+    }
+
+    /// The same, whose cloud is asked at this address.
+    pub fn asking_cloud_at(self, metadata_address: SocketAddr) -> Self {
+        Self { metadata_address, ..self }
     }
 
     /// Reads it, off the async thread, and nothing of people. What can't have changed since the last time is not read
@@ -93,9 +100,11 @@ impl Machine {
         &self,
         permissions: Permissions,
     ) -> impl Future<Output = Result<Rescanned, ReadError>> + Send + 'static {
-        let Self { sources, clock, rescan } = self.clone();
+        let Self { sources, clock, rescan, metadata_address } = self.clone();
         off_thread(move || {
-            let host = LiveHost::open()?.with_networks(permissions.networks().to_vec());
+            let host = LiveHost::open()?
+                .with_networks(permissions.networks().to_vec())
+                .asking_cloud_at(metadata_address);
             let now = EndpointTime::from_millis(clock.now().as_millis());
             let allowed = permitted(&sources, &permissions);
             let withheld = withheld(&sources, &allowed);

@@ -151,7 +151,8 @@ async fn serve_within(
         async move { board.keep_written(last_written).await }
     });
 
-    let machine = Machine::with(sources, &settings.disabled_sources, clock.clone());
+    let machine = Machine::with(sources, &settings.disabled_sources, clock.clone())
+        .asking_cloud_at(settings.metadata_address);
     surroundings.manager.ready();
     let result = tokio::select! {
         result = enrolled_and_connected(settings, machine, &files, &board, clock, &stop) => result,

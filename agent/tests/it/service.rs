@@ -20,7 +20,7 @@ use muster_agent::{
         identity::root_pin,
     },
     enroll::{EnrollError, Enrolled, Enroller},
-    host::LiveHost,
+    host::{LiveHost, METADATA_ADDRESS},
     sources::SOURCES,
     status::{self, ConnectionState, Status},
     supervisor,
@@ -294,6 +294,7 @@ pub(crate) fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> 
         spool_limit_bytes: 16 * 1024 * 1024,
         disabled_sources: Vec::new(),
         privacy: Privacy::NONE,
+        metadata_address: METADATA_ADDRESS,
         proxying: Proxying::default(),
         log: LogLevel::Info,
     }

@@ -286,6 +286,8 @@ pub const TARGETS: &[Target] = &[
         &[],
         &[(SYS_VENDOR, "Google"), ("sys/class/dmi/id/product_name", "Google Compute Engine")],
     ),
+    Target::of("lastlog2", &["logins"], &["var/lib/lastlog/lastlog2.db"], &[]),
+    Target::of("wtmpdb", &["logins"], &["var/lib/wtmpdb/wtmp.db"], &[]),
     Target::of(
         "system",
         &["release", "accounts", "volumes", "units", "security"],

@@ -2,3 +2,4 @@
 
 pub(super) mod local;
 pub(super) mod login;
+mod login_database;

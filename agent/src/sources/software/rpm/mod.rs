@@ -10,7 +10,7 @@ pub(crate) mod header;
 mod hostile;
 mod ndb;
 pub(crate) mod record;
-mod sqlite;
+pub(crate) mod sqlite;
 #[cfg(test)]
 mod testing;
 
@@ -173,7 +173,7 @@ fn packages_with_log(
 }
 
 /// A file of the machine as the formats read it.
-struct File(Box<dyn RandomRead>);
+pub(crate) struct File(pub(crate) Box<dyn RandomRead>);
 
 impl Storage for File {
     fn length(&self) -> u64 {

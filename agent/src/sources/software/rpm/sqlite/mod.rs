@@ -1,5 +1,5 @@
-//! SQLite's file format, as far as one table of packages needs it; written from its specification, "Database File
-//! Format".
+//! SQLite's file format, as far as one table that is read from its start to its end needs it; written from its
+//! specification, "Database File Format".
 //!
 //! Knows nothing of headers and of SQL. A database that is being written is read as of its last commit: pages in the
 //! write-ahead log go before those of the file. Files that changed meanwhile are the caller's to notice.
@@ -13,11 +13,10 @@ use crate::sources::software::rpm::{
         Fault, Found, Next, Storage,
         number::{u16_be, u32_be},
     },
-    sqlite::{
-        table::{Row, Rows},
-        wal::Wal,
-    },
+    sqlite::{table::Rows, wal::Wal},
 };
+
+pub(crate) use table::Row;
 
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 /// The header at the start of the first page.
@@ -35,9 +34,7 @@ pub(crate) fn read(
     log: Option<&dyn Storage>,
     found: &mut Found<'_>,
 ) -> Result<(), Fault> {
-    let database = Database::open(file, log, found)?;
-    let root = root_page(&database, found)?;
-    Rows::walk(&database, root, found, &mut |row: &mut Row<'_>, found| {
+    rows(file, log, PACKAGES, found, &mut |row, found| {
         let number = row.number;
         let place = || format!("package {number}");
         // The number itself is the row's, and the second column is all.
@@ -51,12 +48,25 @@ pub(crate) fn read(
     })
 }
 
-/// The page where the table of packages starts, as the schema says.
-fn root_page(database: &Database<'_>, found: &mut Found<'_>) -> Result<u32, Fault> {
+/// Visits all rows of a table, whose name is 16 bytes at most, in their order.
+pub(crate) fn rows(
+    file: &dyn Storage,
+    log: Option<&dyn Storage>,
+    table: &[u8],
+    found: &mut Found<'_>,
+    visit: &mut dyn FnMut(&mut Row<'_>, &mut Found<'_>) -> Next,
+) -> Result<(), Fault> {
+    let database = Database::open(file, log, found)?;
+    let root = root_page(&database, table, found)?;
+    Rows::walk(&database, root, found, visit)
+}
+
+/// The page where a table starts, as the schema says.
+fn root_page(database: &Database<'_>, table: &[u8], found: &mut Found<'_>) -> Result<u32, Fault> {
     let mut root = None;
     Rows::walk(database, 1, found, &mut |row, found| {
         // Columns of the schema: type, name, table, root page, SQL.
-        let matches = row.equals(0, TABLE).and_then(|is_table| Ok(is_table && row.equals(1, PACKAGES)?));
+        let matches = row.equals(0, TABLE).and_then(|is_table| Ok(is_table && row.equals(1, table)?));
         match matches.and_then(|matches| if matches { row.integer(3).map(Some) } else { Ok(None) }) {
             Ok(None) => Next::GoOn,
             Ok(Some(page)) => {
@@ -70,7 +80,7 @@ fn root_page(database: &Database<'_>, found: &mut Found<'_>) -> Result<u32, Faul
             }
         }
     })?;
-    root.ok_or(Fault::Malformed("this database has no table of packages"))
+    root.ok_or(Fault::Malformed("this database has not the table that it should have"))
 }
 
 /// The pages of a database as of its last commit.
@@ -103,7 +113,9 @@ impl<'a> Database<'a> {
         // A commit replaces the first page too.
         database.read_at(1, 0, &mut header)?;
         if u32_be(&header, 56) > TEXT_UTF8 {
-            return Err(Fault::Malformed("this database has its text in UTF-16, which rpm never writes"));
+            return Err(Fault::Malformed(
+                "this database has its text in UTF-16, which nobody writes whose databases are read here",
+            ));
         }
         database.usable = page_bytes.saturating_sub(usize::from(header[20]));
         if database.usable < USABLE_LIMIT {
@@ -143,13 +155,13 @@ impl Pages for Database<'_> {
         let mut next = [0; NEXT_PAGE];
         self.read_at(page, 0, &mut next)?;
         match u32::from_be_bytes(next) {
-            0 => Err(Fault::Malformed("a package ends before its content does")),
+            0 => Err(Fault::Malformed("a row ends before its content does")),
             page => Ok(page),
         }
     }
 
     fn content(&self, page: u32, at: u64, buffer: &mut [u8]) -> Result<(), Fault> {
-        let at = usize::try_from(at).map_err(|_| Fault::Malformed("a package lies outside of its page"))?;
+        let at = usize::try_from(at).map_err(|_| Fault::Malformed("a row lies outside of its page"))?;
         self.read_at(page, NEXT_PAGE + at, buffer)
     }
 }

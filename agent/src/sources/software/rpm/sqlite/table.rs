@@ -124,9 +124,9 @@ impl<'p> Page<'p> {
 }
 
 /// A row of a table.
-pub(super) struct Row<'a> {
+pub(crate) struct Row<'a> {
     /// Its number.
-    pub(super) number: i64,
+    pub(crate) number: i64,
     payload: Chained<'a>,
     /// The start of the row, with the types of its columns.
     header: [u8; ROW_HEADER_LIMIT],
@@ -169,7 +169,7 @@ impl<'a> Row<'a> {
     }
 
     /// A column that is an integer.
-    pub(super) fn integer(&mut self, column: usize) -> Result<i64, Fault> {
+    pub(crate) fn integer(&mut self, column: usize) -> Result<i64, Fault> {
         let Column { kind, start } = self.column(column)?;
         let bytes = match kind {
             1..=6 => column_bytes(kind),
@@ -181,6 +181,17 @@ impl<'a> Row<'a> {
         self.payload.read_at(start, &mut buffer[..used])?;
         // The bytes stand at the front, with the sign in the first of them.
         Ok(i64::from_be_bytes(buffer) >> (8 * (buffer.len() - used)))
+    }
+
+    /// The first bytes of a column that is text, at most `limit`; none for a column that is NULL.
+    pub(crate) fn text(&mut self, column: usize, limit: usize) -> Result<Vec<u8>, Fault> {
+        let Column { kind, start } = self.column(column)?;
+        if kind != 0 && (kind < 13 || kind % 2 == 0) {
+            return Err(Fault::Malformed("a column is no text"));
+        }
+        let mut bytes = vec![0; usize::try_from(column_bytes(kind)).unwrap_or(limit).min(limit)];
+        self.payload.read_at(start, &mut bytes)?;
+        Ok(bytes)
     }
 
     /// A column that is a blob. The row is of no use for other columns afterwards.

@@ -1,9 +1,10 @@
-//! `cargo xtask package`: the agent as `.deb` and `.rpm` under target/package.
+//! `cargo xtask package`: agent, collector and command line as `.deb` and `.rpm` under target/package.
 //!
-//! What a package holds stands in [`CONTENT`]; how each format is written is in [`deb`] and [`rpm`]. It knows nothing
-//! of how a service is installed: the maintainer scripts under deploy/package do that. Times inside are those of the
-//! last commit, so that the same sources give the same bytes.
+//! What each package holds stands in [`content`]; how each format is written is in [`deb`] and [`rpm`]. It knows
+//! nothing of how a service is installed: the maintainer scripts under deploy/package do that. Times inside are those
+//! of the last commit, so that the same sources give the same bytes.
 
+mod content;
 mod deb;
 mod glibc;
 mod rpm;
@@ -18,113 +19,107 @@ use anyhow::{Context, Result, bail};
 use crate::root;
 use crate::steps::{cargo, output_of, shown, succeeds};
 
-/// One file of the package.
-struct File {
-    /// Under the repository.
-    from: &'static str,
-    /// On the machine, without the first slash.
-    to: &'static str,
-    mode: u32,
-    /// An operator may change it, and keeps the change at an upgrade.
-    is_configuration: bool,
-}
+use content::CONTENTS;
 
-const PROGRAM: &str = "usr/bin/muster-agent";
-
-/// All but the program itself.
-const CONTENT: &[File] = &[
-    plain("deploy/package/agent-setup", "usr/lib/muster/agent-setup", 0o755),
-    plain("deploy/systemd/muster-agent.service", "usr/lib/systemd/system/muster-agent.service", 0o644),
-    plain("deploy/sysusers.d/muster-agent.conf", "usr/lib/sysusers.d/muster-agent.conf", 0o644),
-    plain("deploy/tmpfiles.d/muster-agent.conf", "usr/lib/tmpfiles.d/muster-agent.conf", 0o644),
-    plain(
-        "deploy/systemd/muster-agent.service.d/per-user.conf.example",
-        "usr/share/doc/muster-agent/per-user.conf.example",
-        0o644,
-    ),
-    plain("LICENSE", "usr/share/doc/muster-agent/copyright", 0o644),
-    File {
-        from: "deploy/config/agent.toml",
-        to: "etc/muster/agent.toml",
-        mode: 0o644,
-        is_configuration: true,
-    },
-];
-
-const fn plain(from: &'static str, to: &'static str, mode: u32) -> File {
-    File { from, to, mode, is_configuration: false }
-}
+pub(crate) use content::{AGENT, Content};
+pub(crate) use glibc::build as build_for_glibc;
 
 /// Options of the packages.
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
-    /// Pack the development build, which is there already, instead of a release build
+    /// Pack development builds, which are made sooner
     #[arg(long)]
     debug: bool,
     /// Build for machines with this version of glibc or newer, such as 2.17
-    #[arg(long, value_name = "VERSION", conflicts_with = "debug")]
+    #[arg(long, value_name = "VERSION")]
     glibc: Option<String>,
+    /// Only the package of this name: muster-agent, muster-collector or muster
+    #[arg(long, value_name = "NAME")]
+    only: Option<String>,
 }
 
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    let program = match &arguments.glibc {
-        Some(version) => glibc::build(version)?,
-        None => build(arguments.debug)?,
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    println!("   {}", make_deb(&program, version)?.display());
-    if !succeeds(Command::new("rpmbuild").arg("--version")) {
-        println!("   skipped: no .rpm, rpmbuild is missing; run: sudo apt-get install rpm");
-        return Ok(());
+    let Arguments { debug, glibc, only } = arguments;
+    let wanted: Vec<&Content> = CONTENTS
+        .iter()
+        .copied()
+        .filter(|content| only.as_ref().is_none_or(|name| name == content.name))
+        .collect();
+    if wanted.is_empty() {
+        let names: Vec<&str> = CONTENTS.iter().map(|content| content.name).collect();
+        bail!("there is no such package; there are: {}", names.join(", "));
     }
-    println!("   {}", make_rpm(&program, version)?.display());
+    let has_rpmbuild = succeeds(Command::new("rpmbuild").arg("--version"));
+    for content in wanted {
+        let program = match glibc {
+            Some(version) => build_for_glibc(content, version, *debug)?,
+            None => build(content, *debug)?,
+        };
+        let version = env!("CARGO_PKG_VERSION");
+        println!("   {}", make_deb(content, &program, version)?.display());
+        if has_rpmbuild {
+            println!("   {}", make_rpm(content, &program, version)?.display());
+        }
+    }
+    if !has_rpmbuild {
+        println!("   skipped: no .rpm, rpmbuild is missing; run: sudo apt-get install rpm");
+    }
     Ok(())
 }
 
-/// Builds the agent and says where it lies.
-pub(crate) fn build(debug: bool) -> Result<PathBuf> {
-    let (options, folder): (&[&str], _) = match debug {
-        true => (&["build", "--package", "muster-agent"], "debug"),
-        false => (&["build", "--release", "--package", "muster-agent"], "release"),
-    };
-    shown(&mut cargo(options))?;
-    Ok(target().join(folder).join("muster-agent"))
+/// Builds a package's program and says where it lies.
+pub(crate) fn build(content: &Content, debug: bool) -> Result<PathBuf> {
+    let mut command = cargo(&["build", "--package", content.name]);
+    if !debug {
+        command.arg("--release");
+    }
+    shown(&mut command)?;
+    Ok(target().join(if debug { "debug" } else { "release" }).join(content.name))
 }
 
 /// Makes the `.deb` with this program inside.
-pub(crate) fn make_deb(program: &Path, version: &str) -> Result<PathBuf> {
-    deb::make(&Package::stage(program, version, "deb")?)
+pub(crate) fn make_deb(content: &'static Content, program: &Path, version: &str) -> Result<PathBuf> {
+    deb::make(&Package::stage(content, program, version, "deb")?)
 }
 
 /// Makes the `.rpm` with this program inside.
-pub(crate) fn make_rpm(program: &Path, version: &str) -> Result<PathBuf> {
-    rpm::make(&Package::stage(program, version, "rpm")?)
+pub(crate) fn make_rpm(content: &'static Content, program: &Path, version: &str) -> Result<PathBuf> {
+    rpm::make(&Package::stage(content, program, version, "rpm")?)
 }
 
 /// The files as they will lie on the machine, and what both formats say about them.
 struct Package {
+    content: &'static Content,
     version: String,
     /// A fresh folder with the machine's tree.
     tree: PathBuf,
     /// The oldest glibc that has all symbols.
     glibc: String,
+    /// Whether the program wants the compiler's own library beside.
+    libgcc: bool,
     /// Seconds since 1970, for every time inside.
     time: String,
 }
 
 impl Package {
-    fn stage(program: &Path, version: &str, format: &str) -> Result<Self> {
-        let tree = out().join(format).join("tree");
+    fn stage(content: &'static Content, program: &Path, version: &str, format: &str) -> Result<Self> {
+        let tree = out().join(format).join(content.name);
         if tree.exists() {
             fs::remove_dir_all(&tree).with_context(|| format!("cannot remove {}", tree.display()))?;
         }
-        put(program, &tree.join(PROGRAM), 0o755)?;
-        for file in CONTENT {
+        put(program, &tree.join(content.program()), 0o755)?;
+        for file in content.files {
             put(&root().join(file.from), &tree.join(file.to), file.mode)?;
         }
-        let glibc = glibc::oldest(program)?;
         let time = output_of(Command::new("git").args(["log", "-1", "--format=%ct"]).current_dir(root()))?;
-        Ok(Self { version: version.to_owned(), tree, glibc, time: time.trim().to_owned() })
+        Ok(Self {
+            content,
+            version: version.to_owned(),
+            tree,
+            glibc: glibc::oldest(program)?,
+            libgcc: glibc::libraries(program)?.iter().any(|name| name.starts_with("libgcc_s.")),
+            time: time.trim().to_owned(),
+        })
     }
 }
 
@@ -151,10 +146,20 @@ pub(crate) fn out() -> PathBuf {
     target().join("package")
 }
 
-/// A text of the repository.
-fn script(name: &str) -> Result<String> {
+/// A text of deploy/package, where there is one of this name.
+fn script(name: &str) -> Result<Option<String>> {
     let path = root().join("deploy/package").join(name);
-    fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))
+    match fs::read_to_string(&path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error).with_context(|| format!("cannot read {}", path.display())),
+    }
+}
+
+/// What the package is, as deploy/package says: a line, and a paragraph whose lines begin with a space.
+fn description(content: &Content) -> Result<String> {
+    let name = format!("{}.description", content.short);
+    script(&name)?.with_context(|| format!("deploy/package has no {name}"))
 }
 
 #[cfg(test)]
@@ -179,22 +184,55 @@ mod tests {
         assert!(rating < 2.0, "{line}");
     }
 
+    /// A small program that every Linux has is as good as ours for a look inside.
+    fn made(make: fn(&'static Content, &Path, &str) -> Result<PathBuf>) -> Vec<(&'static Content, PathBuf)> {
+        let program = Path::new("/bin/sh");
+        CONTENTS.iter().map(|content| (*content, make(content, program, "0.0.1~test").unwrap())).collect()
+    }
+
     #[test]
     fn a_deb_holds_all_that_is_listed() {
         if !succeeds(Command::new("dpkg-deb").arg("--version")) {
             println!("skipped: there is no dpkg-deb");
             return;
         }
-        // This test is a program with symbols, as good as the agent for a look inside.
-        let package = make_deb(&std::env::current_exe().unwrap(), "0.0.1~test").unwrap();
-        let listed = output_of(Command::new("dpkg-deb").arg("--contents").arg(&package)).unwrap();
-        for path in CONTENT.iter().map(|file| file.to).chain([PROGRAM]) {
-            let line = listed.lines().find(|line| line.ends_with(&format!(" ./{path}")));
-            assert!(line.is_some_and(|line| line.contains(" root/root ")), "{path}:\n{listed}");
+        for (content, package) in made(make_deb) {
+            let listed = output_of(Command::new("dpkg-deb").arg("--contents").arg(&package)).unwrap();
+            let paths = content.files.iter().map(|file| file.to.to_owned());
+            for path in paths.chain([content.program()]) {
+                let line = listed.lines().find(|line| line.ends_with(&format!(" ./{path}")));
+                assert!(line.is_some_and(|line| line.contains(" root/root ")), "{path}:\n{listed}");
+            }
+            let field =
+                |name: &str| output_of(Command::new("dpkg-deb").arg("--info").arg(&package).arg(name));
+            if content.name == "muster-agent" {
+                assert_eq!(field("conffiles").unwrap(), "/etc/muster/agent.toml\n");
+                assert!(field("postinst").unwrap().contains("agent-setup"));
+            }
+            fs::remove_file(package).unwrap();
         }
-        let conffiles =
-            output_of(Command::new("dpkg-deb").arg("--info").arg(&package).arg("conffiles")).unwrap();
-        assert_eq!(conffiles, "/etc/muster/agent.toml\n");
-        fs::remove_file(package).unwrap();
+    }
+
+    #[test]
+    fn an_rpm_holds_all_that_is_listed_and_asks_for_what_the_program_needs() {
+        if !succeeds(Command::new("rpmbuild").arg("--version")) {
+            println!("skipped: there is no rpmbuild");
+            return;
+        }
+        for (content, package) in made(make_rpm) {
+            let asked =
+                |what: &str| output_of(Command::new("rpm").args(["-qp", what]).arg(&package)).unwrap();
+            let listed = asked("--list");
+            let paths = content.files.iter().map(|file| file.to.to_owned());
+            for path in paths.chain([content.program()]) {
+                assert!(listed.lines().any(|line| line == format!("/{path}")), "{path}:\n{listed}");
+            }
+            assert!(asked("--requires").contains("libc.so.6(GLIBC_2."), "{}", asked("--requires"));
+            assert_eq!(asked("--scripts").contains("-setup"), content.makes_user, "{}", content.name);
+            if content.name == "muster-agent" {
+                assert_eq!(asked("--configfiles"), "/etc/muster/agent.toml\n");
+            }
+            fs::remove_file(package).unwrap();
+        }
     }
 }

@@ -1,4 +1,7 @@
 //! An RPM package from a staged tree.
+//!
+//! What the program needs of the C library is read from it by rpmbuild itself, so that it is named alike on every
+//! distribution; what the scripts call is named by path for the same reason.
 
 use std::fs;
 use std::path::PathBuf;
@@ -6,15 +9,18 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use super::{CONTENT, PROGRAM, Package, out, script};
+use super::{Package, description, out, script};
 use crate::steps::output_of;
 
 pub(super) fn make(package: &Package) -> Result<PathBuf> {
-    let Package { version, tree, glibc, time } = package;
+    let Package { content, version, tree, glibc: _, libgcc: _, time } = package;
     let top = out().join("rpm");
-    let description = script("agent.description")?;
-    let summary = description.lines().next().unwrap_or_default();
-    let files: String = CONTENT
+    let name = content.name;
+    let described = description(content)?;
+    let (summary, paragraph) = described.split_once('\n').unwrap_or((&described, ""));
+    let paragraph: String = paragraph.lines().map(|line| format!("{}\n", line.trim_start())).collect();
+    let files: String = content
+        .files
         .iter()
         .map(|file| {
             let kind = if file.is_configuration { "%config(noreplace) " } else { "" };
@@ -26,33 +32,43 @@ pub(super) fn make(package: &Package) -> Result<PathBuf> {
         "%global debug_package %{{nil}}\n%global __os_install_post %{{nil}}\n\
          %global use_source_date_epoch_as_buildtime 1\n%global clamp_mtime_to_source_date_epoch 1\n\
          %global _buildhost muster\n%global _build_id_links none\n\n\
-         Name: muster-agent\nVersion: {version}\nRelease: 1\nSummary: {summary}\nLicense: Apache-2.0\n\
-         URL: https://github.com/muster-inventory/muster\nAutoReqProv: no\nRequires: glibc >= {glibc}\n\
-         Requires: libgcc\nRequires: shadow-utils\n\n\
-         %description\n{description}\n\
+         Name: {name}\nVersion: {version}\nRelease: 1\nSummary: {summary}\nLicense: Apache-2.0\n\
+         URL: https://github.com/muster-inventory/muster\nAutoProv: no\n{requires}\n\
+         %description\n{paragraph}\n\
          %install\nmkdir -p %{{buildroot}}\ncp -a {tree}/. %{{buildroot}}/\n\n\
-         %post\n{post}\n%preun\n{preun}\n%postun\n\
-         if [ -d /run/systemd/system ]; then systemctl daemon-reload || :; fi\n\n\
-         %files\n%defattr(-,root,root)\n/{PROGRAM}\n{files}",
+         {scripts}%files\n%defattr(-,root,root)\n/{program}\n{files}",
+        requires = if content.makes_user { "Requires(post): /usr/sbin/useradd\n" } else { "" },
         tree = tree.display(),
-        post = script("agent.post.rpm")?,
-        preun = script("agent.preun.rpm")?,
+        scripts = scripts(content.short)?,
+        program = content.program(),
     );
-    let path = top.join("muster-agent.spec");
+    fs::create_dir_all(&top).with_context(|| format!("cannot make {}", top.display()))?;
+    let path = top.join(format!("{name}.spec"));
     fs::write(&path, spec)?;
     let made = top.join("made");
     output_of(
         Command::new("rpmbuild")
             .arg("-bb")
-            .args(["--define", &format!("_topdir {}", top.join("build").display())])
+            .args(["--define", &format!("_topdir {}", top.join("build").join(name).display())])
             .args(["--define", &format!("_rpmdir {}", made.display())])
             .args(["--define", "_rpmfilename %{NAME}-%{VERSION}-%{RELEASE}.%{ARCH}.rpm"])
             .arg(&path)
             .env("SOURCE_DATE_EPOCH", time),
     )
     .context("cannot make the RPM package")?;
-    let name = format!("muster-agent-{version}-1.{}.rpm", std::env::consts::ARCH);
-    let to = out().join(&name);
-    fs::copy(made.join(&name), &to).with_context(|| format!("rpmbuild made no {name}"))?;
+    let file = format!("{name}-{version}-1.{}.rpm", std::env::consts::ARCH);
+    let to = out().join(&file);
+    fs::copy(made.join(&file), &to).with_context(|| format!("rpmbuild made no {file}"))?;
     Ok(to)
+}
+
+/// The sections of the maintainer scripts that there are.
+fn scripts(short: &str) -> Result<String> {
+    let mut sections = String::new();
+    for (section, name) in [("%post", "post"), ("%preun", "preun"), ("%postun", "postun")] {
+        if let Some(text) = script(&format!("{short}.{name}.rpm"))? {
+            sections.push_str(&format!("{section}\n{text}\n"));
+        }
+    }
+    Ok(sections)
 }

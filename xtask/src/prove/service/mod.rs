@@ -13,6 +13,7 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
+use super::Skipped;
 use crate::needs;
 use crate::package;
 use crate::steps::{Outcome, cargo, output_of, shown};
@@ -28,10 +29,10 @@ pub(super) fn run(words: &[String]) -> Result<()> {
         bail!("the proof takes no options");
     }
     if !rustix::process::geteuid().is_root() {
-        bail!("skipped, so nothing is shown: booting a system in a namespace needs root");
+        return Err(Skipped::because("booting a system in a namespace needs root"));
     }
     if let Outcome::Skipped(why) = needs::install_for_service()? {
-        bail!("skipped, so nothing is shown: {why}");
+        return Err(Skipped::because(why));
     }
     let folder = package::target().join("prove/service");
     fs::create_dir_all(&folder)?;
@@ -62,7 +63,7 @@ fn unpack(folder: &Path, root: &Path) -> Result<()> {
         let include = "--include=systemd,systemd-sysv,dbus,ca-certificates";
         let mut make = Command::new("debootstrap");
         make.args(["--variant=minbase", include, "bookworm"]).arg(root).stdout(Stdio::null());
-        shown(&mut make).context("skipped, so nothing is shown: no Debian can be fetched")?;
+        shown(&mut make).map_err(|error| Skipped::because(format!("no Debian can be fetched: {error:#}")))?;
         let unfinished = folder.join("bookworm.tar.new");
         output_of(Command::new("tar").arg("-C").arg(root).arg("-cf").arg(&unfinished).arg("."))?;
         fs::rename(unfinished, archive)?;
@@ -75,7 +76,7 @@ fn unpack(folder: &Path, root: &Path) -> Result<()> {
 
 /// Puts programs, packages and the story into the machine.
 fn fill(root: &Path) -> Result<()> {
-    let agent = package::build(true)?;
+    let agent = package::build(package::AGENT, true)?;
     shown(&mut cargo(&["build", "--package", "muster-collector", "--package", "muster"]))?;
     for name in ["muster-collector", "muster"] {
         fs::copy(agent.with_file_name(name), root.join("usr/local/bin").join(name))?;
@@ -84,7 +85,7 @@ fn fill(root: &Path) -> Result<()> {
     for (name, version) in
         [("first.deb", format!("{version}~proof1")), ("second.deb", format!("{version}~proof2"))]
     {
-        fs::copy(package::make_deb(&agent, &version)?, root.join("root").join(name))?;
+        fs::copy(package::make_deb(package::AGENT, &agent, &version)?, root.join("root").join(name))?;
     }
     // A minimal Debian has none, and so would not know its own name.
     fs::write(root.join("etc/hosts"), "127.0.0.1 localhost\n")?;
@@ -106,7 +107,9 @@ fn boot(root: &Path) -> Result<()> {
     command.args(["--register=no", "--keep-unit", "--private-network", "--directory"]).arg(root);
     let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
     if !root.join("root/result").exists() {
-        bail!("skipped, so nothing is shown: no system boots in a namespace here (systemd-nspawn: {status})");
+        return Err(Skipped::because(format!(
+            "no system boots in a namespace here (systemd-nspawn: {status})"
+        )));
     }
     Ok(())
 }

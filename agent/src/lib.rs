@@ -17,6 +17,8 @@ pub mod report;
 
 pub mod state_file;
 
+mod usage;
+
 pub mod baseline;
 pub mod spool;
 

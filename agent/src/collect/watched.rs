@@ -5,7 +5,7 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use muster_common::governance::NeighbourNetwork;
+use muster_common::{governance::NeighbourNetwork, inventory::Usage};
 
 use super::{
     budget::Budget,
@@ -110,6 +110,10 @@ impl Host for Watched<'_> {
 
     fn named_networks(&self) -> &[NeighbourNetwork] {
         self.host.named_networks()
+    }
+
+    fn uses(&self) -> Option<&[Usage]> {
+        self.host.uses()
     }
 
     fn live(&self) -> Option<&LiveFacts> {

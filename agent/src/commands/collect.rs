@@ -1,19 +1,28 @@
 //! `muster-agent collect`: one inventory, printed; no collector and no configuration. Nothing is sent anywhere, except
 //! that in a cloud its metadata service is asked as the service asks it.
 
-use std::{io::Write, path::PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use muster_common::time::{Clock, EndpointTime, SystemClock};
+use muster_common::{
+    inventory::Usage,
+    time::{Clock, EndpointTime, SystemClock},
+};
 use muster_proto::{json, v1};
 
 use crate::{
     collect,
     commands::summary,
+    config,
     host::{Host, LiveHost, RecordedHost},
     permissions::{Permissions, permitted},
     sources::SOURCES,
+    usage,
 };
 
 /// Arguments of `collect`.
@@ -46,7 +55,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
             (Box::new(host), None)
         }
         None => {
-            let host = LiveHost::open().context("cannot read this machine")?;
+            let uses = if arguments.personal { uses_that_the_service_found() } else { None };
+            let host = LiveHost::open().context("cannot read this machine")?.with_uses(uses);
             (Box::new(host), Some(EndpointTime::from_millis(SystemClock.now().as_millis())))
         }
     };
@@ -57,4 +67,10 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
         Output::Json => writeln!(out, "{}", json::to_string_pretty(&v1::Inventory::from(&inventory)))?,
     }
     Ok(())
+}
+
+/// Whoever may read the service's state sees the use of applications too.
+fn uses_that_the_service_found() -> Option<Arc<[Usage]>> {
+    let settings = config::read(Path::new(config::DEFAULT_PATH));
+    usage::kept(settings.as_ref().map_or(Path::new(config::DEFAULT_STATE), |settings| &settings.state_dir))
 }

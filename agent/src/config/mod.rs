@@ -16,6 +16,8 @@ pub use settings::{Collector, Schedule, Settings};
 
 /// Where the packages put the configuration.
 pub const DEFAULT_PATH: &str = "/etc/muster/agent.toml";
+/// Where its state is unless it is configured otherwise.
+pub const DEFAULT_STATE: &str = "/var/lib/muster-agent";
 
 /// What the names of variables begin with that win over every file.
 const ENVIRONMENT: &str = "MUSTER_AGENT__";

@@ -37,6 +37,8 @@ pub struct Settings {
     pub token_file: Option<PathBuf>,
     /// When it collects.
     pub schedule: Schedule,
+    /// Between two looks at which applications run, where that may be told; 1 minute to 1 hour.
+    pub usage_interval: Duration,
     /// Most bytes of reports kept while the collector can't be reached; 1 MiB to 1 GiB.
     pub spool_limit_bytes: u64,
     /// Names of sources that are never run, as `muster-agent sources` lists them.
@@ -109,11 +111,12 @@ pub(super) fn from_input(
     let session = input.required::<Address>("collector.session", "collector.example.org:7443");
     let enroll = input.optional::<Address>("collector.enroll");
     let proxying = proxy::from_input(&mut input, environment);
-    let state_dir = input.path("state_dir", "/var/lib/muster-agent");
+    let state_dir = input.path("state_dir", super::DEFAULT_STATE);
     let token_file = input.optional_path("token_file");
     let log = input.parsed("log", LogLevel::Info);
     let interval = input.bounded("schedule.interval", HOUR, MINUTE..=Period::from_days(7));
     let jitter_percent = input.number("schedule.jitter_percent", 10, 0..=50);
+    let usage_interval = input.bounded("schedule.usage_interval", Period::from_secs(300), MINUTE..=HOUR);
     let spool_bounds = Size::from_mebibytes(1)..=Size::from_mebibytes(1024);
     let spool_limit = input.bounded("spool.limit", Size::from_mebibytes(16), spool_bounds);
     let disabled = input.list::<SourceName>("sources.disabled", Vec::new(), MAX_DISABLED_SOURCES);
@@ -137,6 +140,7 @@ pub(super) fn from_input(
             interval: interval.duration(),
             jitter_percent: u8::try_from(jitter_percent).expect("bounded by 50"),
         },
+        usage_interval: usage_interval.duration(),
         spool_limit_bytes: spool_limit.bytes(),
         disabled_sources: disabled.into_iter().map(|name| name.0.to_owned()).collect(),
         privacy,

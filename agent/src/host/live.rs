@@ -3,11 +3,11 @@
 //! Files are read below `/`; what no file tells in the same way everywhere comes from sysinfo, which is called here
 //! only, one specific question at a time, since its full refresh costs more than everything else together.
 
-use std::{cell::OnceCell, net::SocketAddr};
+use std::{cell::OnceCell, net::SocketAddr, sync::Arc};
 
 use muster_common::{
     governance::NeighbourNetwork,
-    inventory::{ErrorKind, SourceError},
+    inventory::{ErrorKind, SourceError, Usage},
     time::EndpointTime,
 };
 use sysinfo::System;
@@ -24,6 +24,7 @@ pub struct LiveHost {
     facts: OnceCell<LiveFacts>,
     networks: Vec<NeighbourNetwork>,
     metadata_service: MetadataService,
+    uses: Option<Arc<[Usage]>>,
 }
 
 impl LiveHost {
@@ -35,6 +36,7 @@ impl LiveHost {
             facts: OnceCell::new(),
             networks: Vec::new(),
             metadata_service: MetadataService::new(METADATA_ADDRESS),
+            uses: None,
         })
     }
 
@@ -46,6 +48,11 @@ impl LiveHost {
     /// With another address at which the cloud's metadata service is asked.
     pub fn asking_cloud_at(self, address: SocketAddr) -> Self {
         Self { metadata_service: MetadataService::new(address), ..self }
+    }
+
+    /// With what the service found of the use of software.
+    pub fn with_uses(self, uses: Option<Arc<[Usage]>>) -> Self {
+        Self { uses, ..self }
     }
 }
 
@@ -84,6 +91,10 @@ impl Host for LiveHost {
 
     fn named_networks(&self) -> &[NeighbourNetwork] {
         &self.networks
+    }
+
+    fn uses(&self) -> Option<&[Usage]> {
+        self.uses.as_deref()
     }
 
     fn live(&self) -> Option<&LiveFacts> {

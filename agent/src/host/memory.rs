@@ -1,6 +1,6 @@
 //! A machine whose files are in memory: for tests and fuzz targets that change them thousands of times.
 //!
-//! Knows nothing of the file system and of links. Folders are there because files are in them.
+//! Knows nothing of the file system and of where links lead. Folders are there because files are in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -18,6 +18,8 @@ pub struct MemoryHost {
     pub forbidden: BTreeSet<String>,
     /// What its cloud's metadata service sends to every question, head and all; an empty one is not HTTP.
     pub metadata_service: Vec<u8>,
+    /// Where links point, by their paths; nothing is read through them.
+    pub links: BTreeMap<String, String>,
 }
 
 impl MemoryHost {
@@ -72,7 +74,10 @@ impl Host for MemoryHost {
     }
 
     fn link(&self, path: &str) -> Result<String, HostError> {
-        Err(HostError::Missing { path: path.to_owned() })
+        if self.forbidden.contains(path) {
+            return Err(HostError::NotPermitted { path: path.to_owned() });
+        }
+        self.links.get(path).cloned().ok_or_else(|| HostError::Missing { path: path.to_owned() })
     }
 
     fn metadata(&self, path: &str) -> Result<Metadata, HostError> {

@@ -15,7 +15,7 @@ use std::{fmt, io, net::IpAddr};
 
 use muster_common::{
     governance::NeighbourNetwork,
-    inventory::{ErrorKind, MacAddress, SourceError},
+    inventory::{ErrorKind, MacAddress, SourceError, Usage},
     time::EndpointTime,
 };
 
@@ -57,6 +57,11 @@ pub trait Host {
     /// The networks on which neighbours may be told.
     fn named_networks(&self) -> &[NeighbourNetwork] {
         &[]
+    }
+
+    /// When software was last used, as the service has watched it; `None` where nobody watches.
+    fn uses(&self) -> Option<&[Usage]> {
+        None
     }
 
     /// The facts of a running system; `None` for a recording.

@@ -16,6 +16,7 @@ mod network;
 mod os;
 mod part;
 mod posture;
+pub(crate) mod programs;
 mod read;
 mod service;
 mod software;
@@ -24,6 +25,7 @@ mod storage;
 pub(crate) mod testing;
 mod text;
 mod uevent;
+mod usage;
 mod xml;
 
 use std::fmt;
@@ -122,6 +124,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &account::login::LoginSource,
     &service::unit::UnitSource,
     &service::listener::ListenerSource,
+    &usage::UsageSource,
     &network::neighbour::NeighbourSource,
     &software::dpkg::DpkgSource,
     &software::rpm::RpmSource,

@@ -26,9 +26,10 @@ use crate::{
     host::{Host, HostError, LiveHost, METADATA_ADDRESS},
     permissions::{Permissions, permitted},
     report::{EncodedInventory, EncodedSection},
-    sources::{SOURCES, Source},
+    sources::{Personal, SOURCES, Source},
     status::{self, Board, Kind, SOURCE_ERRORS},
     transport::{backoff::Chance, disk::off_thread},
+    usage::Told,
 };
 
 /// A collection that takes longer is said to hang; the next one waits for it.
@@ -53,6 +54,7 @@ pub struct Machine {
     clock: Arc<dyn Clock>,
     rescan: Arc<Mutex<Rescan>>,
     metadata_address: SocketAddr,
+    told: Told,
 }
 
 /// Why the machine can't be read at all.
@@ -71,12 +73,23 @@ impl Machine {
         let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
         let rescan = Rescan::new(Limits::default(), Chance::draw().around(FULL_EVERY, FULL_JITTER_PERCENT));
         let sources = sources.iter().filter(on).copied().collect();
-        Self { sources, clock, rescan: Arc::new(Mutex::new(rescan)), metadata_address: METADATA_ADDRESS }
+        let rescan = Arc::new(Mutex::new(rescan));
+        Self { sources, clock, rescan, metadata_address: METADATA_ADDRESS, told: Told::default() }
     }
 
     /// The same, whose cloud is asked at this address.
     pub fn asking_cloud_at(self, metadata_address: SocketAddr) -> Self {
         Self { metadata_address, ..self }
+    }
+
+    /// Where what is found of the use of applications is put, to be read with the rest.
+    pub(super) fn told(&self) -> Told {
+        self.told.clone()
+    }
+
+    /// Whether there is a source, and switched on, that tells this of people.
+    pub(super) fn has_source(&self, personal: Personal) -> bool {
+        self.sources.iter().any(|source| source.personal() == Some(personal))
     }
 
     /// Reads it, off the async thread, and nothing of people. What can't have changed since the last time is not read
@@ -100,10 +113,11 @@ impl Machine {
         &self,
         permissions: Permissions,
     ) -> impl Future<Output = Result<Rescanned, ReadError>> + Send + 'static {
-        let Self { sources, clock, rescan, metadata_address } = self.clone();
+        let Self { sources, clock, rescan, metadata_address, told } = self.clone();
         off_thread(move || {
             let host = LiveHost::open()?
                 .with_networks(permissions.networks().to_vec())
+                .with_uses(told.get())
                 .asking_cloud_at(metadata_address);
             let now = EndpointTime::from_millis(clock.now().as_millis());
             let allowed = permitted(&sources, &permissions);

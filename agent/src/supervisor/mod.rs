@@ -7,6 +7,7 @@ mod enrolling;
 mod gather;
 mod lock;
 mod manager;
+mod sampling;
 mod wiring;
 
 use std::{io, path::PathBuf, sync::Arc, time::Duration};
@@ -29,8 +30,9 @@ use crate::{
         files::{CredentialError, CredentialFiles, Slot},
         identity::Identity,
     },
+    host::LiveHost,
     sandbox::{self, Sandbox},
-    sources::{SOURCES, Source},
+    sources::{Personal, SOURCES, Source},
     spool::EpochError,
     status::{Board, ConnectionState, Kind},
     transport::{
@@ -43,6 +45,7 @@ use crate::{
 };
 use gather::Gatherer;
 use manager::Manager;
+use sampling::Sampling;
 use wiring::{AgentDial, Own, Wiring};
 
 /// From the stop to the end of the last session; the session itself waits five seconds for its last report.
@@ -214,7 +217,19 @@ async fn enrolled_and_connected(
         schedule: settings.schedule.clone(),
         ceiling: settings.privacy,
     };
+    let own_clock = clock.clone();
     let wiring = Arc::new(Wiring::new(identity, files.clone(), board.clone(), clock, judging, own, &asked));
+    let sampling = Sampling {
+        plan: wiring.plan(),
+        is_on: machine.has_source(Personal::Usage),
+        folder: settings.state_dir.clone(),
+        every: settings.usage_interval,
+        told: machine.told(),
+        board: board.clone(),
+        clock: own_clock,
+        open: || Ok(Box::new(LiveHost::open()?)),
+    };
+    let sampling = tokio::spawn(sampling.keep_watching(stop.clone()));
     let gatherer =
         Gatherer { machine, board: board.clone(), plan: wiring.plan(), collect_now: wiring.collect_now() };
     let (sender, inventories) = mpsc::channel(1);
@@ -232,8 +247,10 @@ async fn enrolled_and_connected(
     }
     stop.cancel();
     drop(inputs);
-    if gathering.await.is_err() {
-        tracing::error!("collecting ended by a fault in the agent, please report it");
+    for (work, task) in [("collecting", gathering), ("watching which applications run", sampling)] {
+        if task.await.is_err() {
+            tracing::error!(work, "a part of the agent ended by a fault in it, please report it");
+        }
     }
     Ok(())
 }

@@ -291,6 +291,7 @@ pub(crate) fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> 
         state_dir: state.to_owned(),
         token_file,
         schedule: Schedule { interval: Duration::from_secs(3600), jitter_percent: 10 },
+        usage_interval: Duration::from_secs(300),
         spool_limit_bytes: 16 * 1024 * 1024,
         disabled_sources: Vec::new(),
         privacy: Privacy::NONE,

@@ -1,4 +1,4 @@
 //! What starts by itself.
 
 pub(super) mod listener;
-pub(super) mod unit;
+pub(crate) mod unit;

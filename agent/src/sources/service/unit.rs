@@ -75,30 +75,39 @@ fn kind(name: &str) -> Option<&'static str> {
     KINDS.into_iter().find(|kind| *kind == ending)
 }
 
+/// The program that a unit starts, with a leading slash where it has one.
+pub(crate) fn program_of(host: &dyn Host, name: &str) -> Option<String> {
+    let unit = content(host, kind(name)?, name, &mut Problems::default())?;
+    value(&String::from_utf8_lossy(&unit), "ExecStart").and_then(program)
+}
+
 fn service(host: &dyn Host, kind: &'static str, name: &str, problems: &mut Problems) -> Option<Service> {
+    let unit = content(host, kind, name, problems).unwrap_or_default();
+    let unit = String::from_utf8_lossy(&unit);
+    Some(Service {
+        name: text::clean(name.as_bytes())?,
+        kind: kind.to_owned(),
+        description: value(&unit, "Description").and_then(|text| text::clean(text.as_bytes())),
+        enabled: Some(true),
+        program: value(&unit, "ExecStart").and_then(program),
+        user: value(&unit, "User").and_then(|text| text::clean(text.as_bytes())),
+    })
+}
+
+/// A unit's file.
+fn content(host: &dyn Host, kind: &str, name: &str, problems: &mut Problems) -> Option<Vec<u8>> {
     // `getty@tty1.service` is made of `getty@.service`.
     let file = match name.split_once('@') {
         Some((template, rest)) if !rest.starts_with('.') => format!("{template}@.{kind}"),
         _ => name.to_owned(),
     };
-    let unit = UNITS
-        .into_iter()
-        .find_map(|folder| read::bytes(host, &format!("{folder}/{file}"), UNIT_LIMIT, problems))
-        .unwrap_or_default();
-    let unit = String::from_utf8_lossy(&unit);
-    let value = |key: &str| {
-        unit.lines().find_map(|line| {
-            let (found, value) = line.trim().split_once('=')?;
-            (found.trim_end() == key).then(|| value.trim().to_owned())
-        })
-    };
-    Some(Service {
-        name: text::clean(name.as_bytes())?,
-        kind: kind.to_owned(),
-        description: value("Description").and_then(|text| text::clean(text.as_bytes())),
-        enabled: Some(true),
-        program: value("ExecStart").as_deref().and_then(program),
-        user: value("User").and_then(|text| text::clean(text.as_bytes())),
+    UNITS.into_iter().find_map(|folder| read::bytes(host, &format!("{folder}/{file}"), UNIT_LIMIT, problems))
+}
+
+fn value<'a>(unit: &'a str, key: &str) -> Option<&'a str> {
+    unit.lines().find_map(|line| {
+        let (found, value) = line.trim().split_once('=')?;
+        (found.trim_end() == key).then(|| value.trim())
     })
 }
 

@@ -125,6 +125,13 @@ fn read_folder(host: &dyn Host, folder: &str, user: &str, part: &mut SectionPart
     true
 }
 
+/// The name of the AppImage at a path, if it is one.
+pub(crate) fn name_at(host: &dyn Host, path: &str) -> Option<String> {
+    let file = path.rsplit('/').next()?;
+    architecture(&host.prefix(path, HEADER_BYTES).ok()?.bytes)?;
+    Some(named(file)?.name)
+}
+
 /// The machine that an AppImage of either type is for; `None` when it is none.
 fn architecture(header: &[u8]) -> Option<&'static str> {
     let is_marked = header.starts_with(b"\x7fELF") && matches!(header.get(8..11)?, b"AI\x01" | b"AI\x02");

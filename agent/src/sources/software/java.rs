@@ -122,6 +122,12 @@ fn runtime(
     Some(((inode, size_bytes, modified_ns), release.into_item(kind, place)))
 }
 
+/// The name of the runtime in a folder, as its item has it.
+pub(crate) fn name_at(host: &dyn Host, place: &str) -> Option<String> {
+    let (_, item) = runtime(host, place, false, &mut Problems::default())?;
+    if let ItemKind::Package(package) = item.kind { Some(package.name) } else { None }
+}
+
 /// What is kept of a `release` file.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Release {

@@ -98,6 +98,19 @@ fn tree_or_vendor(host: &dyn Host, root: &str, name: &str, part: &mut SectionPar
     }
 }
 
+/// The name of the product whose tree a path below /opt lies in, as its item has it.
+pub(crate) fn name_at(host: &dyn Host, path: &str) -> Option<String> {
+    let mut parts = path.split('/');
+    let (root, first, second) =
+        (parts.next().filter(|root| ROOTS.contains(root))?, parts.next()?, parts.next());
+    let product = |place: &str, above: &str, folder: &str| {
+        let names = host.list(place, FOLDER_LIMIT).ok()?.names;
+        Some(of_tree(host, place, above, folder, &names, &mut Problems::default())?.name)
+    };
+    let tree = format!("{root}/{first}");
+    product(&tree, "", first).or_else(|| product(&format!("{tree}/{}", second?), first, second?))
+}
+
 /// A product and where it is said to come from.
 #[derive(Debug, PartialEq, Eq, Default)]
 pub(crate) struct Product {

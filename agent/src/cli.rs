@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 use muster_config::Problems;
 
-use crate::commands::{check_config, collect, enroll, run, sources, status};
+use crate::commands::{check_config, collect, enroll, export, run, sources, status};
 
 /// Gathers this machine's inventory and streams it to a Muster collector.
 #[derive(Debug, Parser)]
@@ -25,6 +25,8 @@ enum Command {
     Enroll(enroll::Arguments),
     /// Print the inventory of this machine, or of a recorded one, without a collector
     Collect(collect::Arguments),
+    /// Write a signed report that is carried to a collector where no network leads: muster import agent FILE
+    Export(export::Arguments),
     /// Say how the service on this machine is doing
     Status(status::Arguments),
     /// List what is read for an inventory, from where, how a change is noticed and what it costs
@@ -43,6 +45,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Run(arguments) => run::run(&arguments),
         Command::Enroll(arguments) => enroll::run(&arguments, &mut out),
         Command::Collect(arguments) => collect::run(&arguments, &mut out),
+        Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Sources(arguments) => sources::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),

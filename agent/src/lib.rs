@@ -37,5 +37,8 @@ pub mod sandbox;
 
 pub mod supervisor;
 
+pub mod export;
+pub mod owner;
+
 pub mod cli;
 mod commands;

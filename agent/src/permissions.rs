@@ -48,6 +48,15 @@ impl Permissions {
         &self.networks
     }
 
+    /// What they are in the words in which an organisation asks, without a schedule.
+    pub fn in_words_of_charter(&self) -> AgentSettings {
+        AgentSettings {
+            privacy: self.kinds,
+            neighbour_networks: self.networks.clone(),
+            ..AgentSettings::default()
+        }
+    }
+
     /// Whether `other` allows all that this allows: then what was read under this may still be told under `other`.
     pub fn is_within(&self, other: &Self) -> bool {
         self.kinds.is_within(other.kinds)

@@ -10,6 +10,8 @@ pub mod fields;
 pub mod json;
 pub mod prescan;
 
+pub mod carried;
+
 /// The wire: what agents, tools and operators say.
 #[expect(
     missing_docs,

@@ -12,6 +12,11 @@ const REPORT_SECTIONS: u32 = 2;
 const SECTION_UPSERTS: u32 = 5;
 const SECTION_REMOVED_KEYS: u32 = 6;
 const SECTION_ERRORS: u32 = 7;
+/// Field numbers of `muster.v1.CarriedReport`.
+const CARRIED_NETWORKS: u32 = 8;
+const CARRIED_EVIDENCE: u32 = 9;
+const CARRIED_CHUNKS: u32 = 10;
+const CARRIED_WITHHELD: u32 = 11;
 
 /// Fields of a message that this version does not know or that stand once.
 const OTHER_FIELDS: usize = 64;
@@ -31,6 +36,31 @@ pub fn report(bytes: &[u8]) -> Result<(), Invalid> {
             _ => count("fields of the report", &mut others, OTHER_FIELDS)?,
         }
         Ok(())
+    })
+}
+
+/// Checks an encoded `muster.v1.CarriedReport`; its chunks hold reports, each to be checked by itself.
+///
+/// # Errors
+/// As [`report`].
+pub fn carried_report(bytes: &[u8]) -> Result<(), Invalid> {
+    let (mut networks, mut items, mut chunks, mut withheld, mut others) = (0, 0, 0, 0, 0);
+    let mut evidence_bytes = 0;
+    walk(bytes, "muster.v1.CarriedReport", |field, content| match (field, content) {
+        (CARRIED_NETWORKS, Some(_)) => count("neighbour_networks", &mut networks, limits::NEIGHBOUR_NETWORKS),
+        (CARRIED_EVIDENCE, Some(item)) => {
+            count("evidence", &mut items, limits::EVIDENCE_ITEMS)?;
+            // On the stream all of it stands in one message.
+            evidence_bytes += item.len();
+            let limit = limits::MESSAGE_BYTES;
+            if evidence_bytes > limit {
+                return Err(Invalid::TooLong { field: "evidence", length: evidence_bytes, limit });
+            }
+            Ok(())
+        }
+        (CARRIED_CHUNKS, Some(_)) => count("chunks", &mut chunks, limits::REPORT_CHUNKS as usize),
+        (CARRIED_WITHHELD, Some(_)) => count("withheld", &mut withheld, limits::SECTIONS),
+        _ => count("fields of the report", &mut others, OTHER_FIELDS),
     })
 }
 

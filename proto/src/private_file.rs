@@ -74,6 +74,12 @@ pub enum PrivateFileError {
         /// The file.
         path: PathBuf,
     },
+    /// There is something where a new file should go.
+    #[error("{path} is there already; give another name, or move it away")]
+    Exists {
+        /// The file.
+        path: PathBuf,
+    },
     /// The system refused.
     #[error("{action} {path} failed")]
     Io {
@@ -141,6 +147,38 @@ pub fn make_folder(path: &Path) -> Result<(), PrivateFileError> {
 
 /// Writes a private file of mode 0600, atomically: after a crash the old or the new content is there, whole.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
+    let temporary = write_beside(path, bytes)?;
+    fs::rename(&temporary, path).map_err(|source| io_error("renaming a new file to", path, source))?;
+    sync_parent(path)
+}
+
+/// Writes a private file of mode 0600 under a name that nothing has yet, atomically: it is there whole or not at all.
+pub fn create(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
+    check_free(path)?;
+    let temporary = write_beside(path, bytes)?;
+    let named = rename_to_new(&temporary, path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => PrivateFileError::Exists { path: path.to_owned() },
+        _ => io_error("renaming a new file to", path, source),
+    });
+    if named.is_err() {
+        // What went wrong is told already.
+        let _ = fs::remove_file(&temporary);
+    }
+    named?;
+    sync_parent(path)
+}
+
+/// Refuses a name that something has, be it a link that leads nowhere.
+pub fn check_free(path: &Path) -> Result<(), PrivateFileError> {
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(PrivateFileError::Exists { path: path.to_owned() }),
+        Err(source) if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(source) => Err(io_error("examining", path, source)),
+    }
+}
+
+/// Writes the bytes to a new file beside `path`, and to the disk; returns its name.
+fn write_beside(path: &Path, bytes: &[u8]) -> Result<PathBuf, PrivateFileError> {
     let temporary = path.with_file_name(temporary_name(path.file_name().unwrap_or_default()));
     match fs::remove_file(&temporary) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -157,8 +195,27 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), PrivateFileError> {
     file.write_all(bytes)
         .and_then(|()| file.sync_all())
         .map_err(|source| io_error("writing", &temporary, source))?;
-    fs::rename(&temporary, path).map_err(|source| io_error("renaming a new file to", path, source))?;
-    sync_parent(path)
+    Ok(temporary)
+}
+
+/// Renames, but never over something: also on a stick's file system, which has no links.
+fn rename_to_new(from: &Path, to: &Path) -> io::Result<()> {
+    #[cfg(any(target_os = "linux", target_os = "android"))]
+    {
+        use rustix::fs::{CWD, RenameFlags, renameat_with};
+        use rustix::io::Errno;
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // An old kernel or a file system that doesn't know the flag.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            other => return other.map_err(io::Error::from),
+        }
+    }
+    match fs::hard_link(from, to) {
+        Ok(()) => fs::remove_file(from),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(error),
+        // No links there either; that it was free stands a moment ago.
+        Err(_) => fs::rename(from, to),
+    }
 }
 
 /// Removes a file, and makes sure that it stays removed; one that isn't there is no error.
@@ -284,6 +341,27 @@ mod tests {
         remove(&path).unwrap();
         remove(&path).unwrap();
         assert!(matches!(read(&path), Err(PrivateFileError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_new_file_takes_no_name_that_something_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        create(&at("new"), b"one").unwrap();
+        assert_eq!(read(&at("new")).unwrap().as_slice(), b"one");
+        symlink(at("nowhere"), at("link")).unwrap();
+        fs::create_dir(at("folder")).unwrap();
+        for taken in ["new", "link", "folder"] {
+            assert!(matches!(create(&at(taken), b"two"), Err(PrivateFileError::Exists { .. })), "{taken}");
+        }
+        // Whoever took the name in between.
+        fs::write(at(".late.new"), b"two").unwrap();
+        fs::write(at("late"), b"one").unwrap();
+        let late = rename_to_new(&at(".late.new"), &at("late")).unwrap_err();
+        assert_eq!(late.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(fs::read(at("late")).unwrap(), b"one");
+        assert_eq!(read(&at("new")).unwrap().as_slice(), b"one");
+        assert!(create(&at("missing/file"), b"two").is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 pub(crate) mod check_config;
 pub(crate) mod collect;
 pub(crate) mod enroll;
+pub(crate) mod export;
 pub(crate) mod run;
 pub(crate) mod sources;
 pub(crate) mod status;

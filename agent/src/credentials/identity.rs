@@ -199,6 +199,17 @@ impl Identity {
         self.lifetime
     }
 
+    /// The certificate.
+    pub fn certificate(&self) -> Result<&CertificateDer<'static>, IdentityError> {
+        self.chain.first().ok_or(IdentityError::Certificates { what: "certificate chain" })
+    }
+
+    /// Signs with the certificate's key: ECDSA in ASN.1, with the hash that fits the key's curve.
+    pub fn sign(&self, text: &[u8]) -> Result<Vec<u8>, IdentityError> {
+        let key = rcgen::KeyPair::from_pem(&self.key_pem).map_err(|_| IdentityError::Key)?;
+        rcgen::SigningKey::sign(&key, text).map_err(|_| IdentityError::Key)
+    }
+
     /// What TLS shows to the collector.
     pub fn client_identity(&self) -> Result<ClientIdentity, IdentityError> {
         let key = PrivateKeyDer::from_pem_slice(self.key_pem.as_bytes()).map_err(|_| IdentityError::Key)?;

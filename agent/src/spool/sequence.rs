@@ -1,6 +1,9 @@
 //! The spool's epoch and its next sequence, on disk before they are used.
 
-use std::{fmt, path::Path};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use prost::Message;
 use ring::rand::{SecureRandom, SystemRandom};
@@ -9,6 +12,8 @@ use crate::state_file::{self, Form, StateFileError};
 
 /// The name of the file in the state folder.
 const FILE: &str = "spool-sequence";
+/// The same for reports that are carried: a count of its own, since the service has the spool's in memory.
+const EXPORTS_FILE: &str = "export-sequence";
 const FORM: Form = Form { mark: *b"MSEQ", version: 1, limit: 1024 };
 /// A collector that claims a sequence from here on is wrong: no agent gets there.
 const EXHAUSTED: u64 = 1 << 62;
@@ -58,7 +63,10 @@ impl fmt::Debug for SpoolEpoch {
 impl Sequence {
     /// Reads where the count stands; `None` when there is no file yet.
     pub fn load(folder: &Path) -> Result<Option<Self>, StateFileError> {
-        let path = folder.join(FILE);
+        Self::load_from(folder.join(FILE))
+    }
+
+    fn load_from(path: PathBuf) -> Result<Option<Self>, StateFileError> {
         let Some(body) = state_file::read(&path, FORM)? else { return Ok(None) };
         let damaged = || StateFileError::Damaged { path: path.clone() };
         let StoredSequence { epoch, next } =
@@ -72,17 +80,35 @@ impl Sequence {
 
     /// Begins a new epoch and writes it down.
     pub fn begin(folder: &Path) -> Result<Self, EpochError> {
-        let mut epoch = [0; 16];
-        SystemRandom::new().fill(&mut epoch).map_err(|_| EpochError::Random)?;
-        let sequence = Self { epoch: SpoolEpoch(epoch), next: 1 };
+        let sequence = Self::first()?;
         sequence.save(folder)?;
         Ok(sequence)
     }
 
+    /// Takes the next number for a report that is carried; it is used up when this returns. A count that can't be read
+    /// begins anew.
+    pub fn take_export(folder: &Path) -> Result<Self, EpochError> {
+        let path = folder.join(EXPORTS_FILE);
+        let known = Self::load_from(path.clone()).unwrap_or_default();
+        let taken = known.map_or_else(Self::first, Ok)?;
+        Self { next: taken.next + 1, ..taken }.save_to(&path)?;
+        Ok(taken)
+    }
+
+    fn first() -> Result<Self, EpochError> {
+        let mut epoch = [0; 16];
+        SystemRandom::new().fill(&mut epoch).map_err(|_| EpochError::Random)?;
+        Ok(Self { epoch: SpoolEpoch(epoch), next: 1 })
+    }
+
     /// Writes it down, atomically and durably.
     pub fn save(&self, folder: &Path) -> Result<(), StateFileError> {
+        self.save_to(&folder.join(FILE))
+    }
+
+    fn save_to(&self, path: &Path) -> Result<(), StateFileError> {
         let stored = StoredSequence { epoch: self.epoch.0.to_vec(), next: self.next };
-        state_file::write(&folder.join(FILE), FORM, &stored.encode_to_vec())
+        state_file::write(path, FORM, &stored.encode_to_vec())
     }
 
     /// The next sequence, never one that the collector already has; `None` when it claims to have an absurd one, and
@@ -116,6 +142,19 @@ mod tests {
         std::fs::write(folder.path().join(FILE), b"MSEQ").unwrap();
         assert!(Sequence::load(folder.path()).is_err());
         assert_ne!(Sequence::begin(folder.path()).unwrap().epoch, first.epoch);
+    }
+
+    #[test]
+    fn a_number_of_an_export_is_used_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let spool = Sequence::begin(folder.path()).unwrap();
+        let numbers = [(); 3].map(|()| Sequence::take_export(folder.path()).unwrap());
+        assert_eq!(numbers.map(|number| number.next), [1, 2, 3]);
+        assert!(numbers.iter().all(|number| number.epoch == numbers[0].epoch && number.epoch != spool.epoch));
+        assert_eq!(Sequence::load(folder.path()).unwrap(), Some(spool), "the spool's count is another one");
+        std::fs::write(folder.path().join(EXPORTS_FILE), b"MSEQ").unwrap();
+        let anew = Sequence::take_export(folder.path()).unwrap();
+        assert!(anew.next == 1 && anew.epoch != numbers[0].epoch);
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl Machine {
         self.reading(Permissions::default()).await
     }
 
+    /// The same, with what of people these permissions allow.
+    pub async fn read_under(&self, permissions: Permissions) -> Result<Rescanned, ReadError> {
+        self.reading(permissions).await
+    }
+
     /// Random for each boot; empty where the system has none.
     pub async fn boot_id(&self) -> String {
         off_thread(|| {

@@ -7,6 +7,7 @@ use std::{
 };
 
 const FILE: &str = "lock";
+const EXPORT_FILE: &str = "export-lock";
 
 /// The state folder is ours until this is dropped.
 #[derive(Debug)]
@@ -37,7 +38,15 @@ pub enum StateLockError {
 impl StateLock {
     /// Takes the folder, which is there already, or says who else may have it.
     pub fn take(folder: &Path) -> Result<Self, StateLockError> {
-        let path = folder.join(FILE);
+        Self::take_file(folder.join(FILE))
+    }
+
+    /// Takes the count of exports alone: an export goes well beside the service, and not beside another one.
+    pub fn take_exports(folder: &Path) -> Result<Self, StateLockError> {
+        Self::take_file(folder.join(EXPORT_FILE))
+    }
+
+    fn take_file(path: PathBuf) -> Result<Self, StateLockError> {
         let failed = |source| StateLockError::Io { path: path.clone(), source };
         let mut options = OpenOptions::new();
         options.write(true).create(true).truncate(false);

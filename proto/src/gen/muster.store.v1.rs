@@ -271,6 +271,9 @@ pub struct Subject {
     /// Its agent has since reported from other hardware.
     #[prost(bool, tag = "17")]
     pub superseded: bool,
+    /// What it says came another way than by its stream since that last spoke: the next session begins with all of it.
+    #[prost(bool, tag = "18")]
+    pub resync: bool,
 }
 impl ::prost::Name for Subject {
     const NAME: &'static str = "Subject";
@@ -499,6 +502,15 @@ pub struct Agent {
     pub enrolled_by_token: ::prost::alloc::string::String,
     #[prost(string, tag = "14")]
     pub key_protection: ::prost::alloc::string::String,
+    /// The last of its reports that a person carried here: which it was, a digest of it, when the machine was read.
+    #[prost(bytes = "vec", tag = "15")]
+    pub carried_epoch: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, tag = "16")]
+    pub carried_sequence: u64,
+    #[prost(bytes = "vec", tag = "17")]
+    pub carried_digest: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, tag = "18")]
+    pub carried_observed_ms: i64,
 }
 impl ::prost::Name for Agent {
     const NAME: &'static str = "Agent";

@@ -344,6 +344,61 @@ impl ::prost::Name for ImportRow {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportReportRequest {
+    /// The file as it was written, a SignedReport, at most 16 MiB.
+    #[prost(bytes = "vec", tag = "1")]
+    pub content: ::prost::alloc::vec::Vec<u8>,
+    /// True: verify it and say what would happen, and change nothing.
+    #[prost(bool, tag = "2")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for ImportReportRequest {
+    const NAME: &'static str = "ImportReportRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportReportRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportReportRequest".into()
+    }
+}
+/// Of a report that can be used. INVALID_ARGUMENT says that the file was changed, damaged or not made by an agent of this
+/// collector, FAILED_PRECONDITION that it is not taken as things are (revoked, overtaken), each with what to do.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportReportResponse {
+    #[prost(enumeration = "ReportOutcome", tag = "1")]
+    pub outcome: i32,
+    #[prost(string, tag = "2")]
+    pub agent_id: ::prost::alloc::string::String,
+    /// devices/ID; empty where validate_only can't know it.
+    #[prost(string, tag = "3")]
+    pub device: ::prost::alloc::string::String,
+    /// Which report of that agent it is.
+    #[prost(uint64, tag = "4")]
+    pub sequence: u64,
+    #[prost(uint32, tag = "5")]
+    pub sections: u32,
+    #[prost(uint32, tag = "6")]
+    pub items: u32,
+    /// When the machine was read, as far as that is believed: not before the collector last heard of the agent, not after
+    /// now. What the collector judges silence by.
+    #[prost(message, optional, tag = "7")]
+    pub collect_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The same by the machine's own clock.
+    #[prost(message, optional, tag = "8")]
+    pub endpoint_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ImportReportResponse {
+    const NAME: &'static str = "ImportReportResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportReportResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportReportResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListRefusedRowsRequest {
     #[prost(int32, tag = "1")]
     pub page_size: i32,
@@ -435,6 +490,37 @@ impl ImportOutcome {
             "IMPORT_OUTCOME_UNCHANGED" => Some(Self::Unchanged),
             "IMPORT_OUTCOME_CONFLICT" => Some(Self::Conflict),
             "IMPORT_OUTCOME_REFUSED" => Some(Self::Refused),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReportOutcome {
+    Unspecified = 0,
+    /// Taken in; with validate_only: it would be.
+    Accepted = 1,
+    /// The same report was taken in before: nothing changed.
+    Known = 2,
+}
+impl ReportOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REPORT_OUTCOME_UNSPECIFIED",
+            Self::Accepted => "REPORT_OUTCOME_ACCEPTED",
+            Self::Known => "REPORT_OUTCOME_KNOWN",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REPORT_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "REPORT_OUTCOME_ACCEPTED" => Some(Self::Accepted),
+            "REPORT_OUTCOME_KNOWN" => Some(Self::Known),
             _ => None,
         }
     }
@@ -659,6 +745,31 @@ pub mod admin_client {
             req.extensions_mut().insert(GrpcMethod::new("muster.v1.Admin", "Import"));
             self.inner.unary(req, path, codec).await
         }
+        /// Takes in a report that `muster-agent export` wrote and a person carried here.
+        pub async fn import_report(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ImportReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportReportResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Admin/ImportReport",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Admin", "ImportReport"));
+            self.inner.unary(req, path, codec).await
+        }
         /// The rows of earlier imports that could not be used, kept for correction.
         pub async fn list_refused_rows(
             &mut self,
@@ -740,6 +851,14 @@ pub mod admin_server {
             &self,
             request: tonic::Request<super::ImportRequest>,
         ) -> std::result::Result<tonic::Response<super::ImportResponse>, tonic::Status>;
+        /// Takes in a report that `muster-agent export` wrote and a person carried here.
+        async fn import_report(
+            &self,
+            request: tonic::Request<super::ImportReportRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ImportReportResponse>,
+            tonic::Status,
+        >;
         /// The rows of earlier imports that could not be used, kept for correction.
         async fn list_refused_rows(
             &self,
@@ -1068,6 +1187,51 @@ pub mod admin_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = ImportSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Admin/ImportReport" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportReportSvc<T: Admin>(pub Arc<T>);
+                    impl<
+                        T: Admin,
+                    > tonic::server::UnaryService<super::ImportReportRequest>
+                    for ImportReportSvc<T> {
+                        type Response = super::ImportReportResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ImportReportRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Admin>::import_report(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportReportSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(
@@ -3814,6 +3978,78 @@ pub mod ingest_server {
     pub const SERVICE_NAME: &str = "muster.v1.Ingest";
     impl<T> tonic::server::NamedService for IngestServer<T> {
         const NAME: &'static str = SERVICE_NAME;
+    }
+}
+/// The file. Its report is kept as bytes, so that what was signed is what is read.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignedReport {
+    /// "muster.v1.SignedReport": it stands first, so that the file says what it is.
+    #[prost(string, tag = "1")]
+    pub format: ::prost::alloc::string::String,
+    /// The agent's certificate in DER, as the collector's authority issued it.
+    #[prost(bytes = "bytes", tag = "2")]
+    pub certificate: ::prost::bytes::Bytes,
+    /// By the certificate's key, over the format, a zero byte and the SHA-256 of the report: ECDSA in ASN.1 with SHA-256 on
+    /// P-256 or SHA-384 on P-384, or Ed25519.
+    #[prost(bytes = "bytes", tag = "3")]
+    pub signature: ::prost::bytes::Bytes,
+    /// A CarriedReport.
+    #[prost(bytes = "bytes", tag = "4")]
+    pub report: ::prost::bytes::Bytes,
+}
+impl ::prost::Name for SignedReport {
+    const NAME: &'static str = "SignedReport";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.SignedReport".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.SignedReport".into()
+    }
+}
+/// The whole inventory of a machine at one moment. Like everything that an agent says it has no device id.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CarriedReport {
+    #[prost(string, tag = "1")]
+    pub agent_version: ::prost::alloc::string::String,
+    /// Random, stored with the count of exports; 16 bytes.
+    #[prost(bytes = "vec", tag = "2")]
+    pub export_epoch: ::prost::alloc::vec::Vec<u8>,
+    /// Counts from 1 within the export epoch.
+    #[prost(uint64, tag = "3")]
+    pub sequence: u64,
+    /// Where the spool stood before the machine was read: reports of this epoch from the next sequence on are later than
+    /// this one. Empty and 0 when the agent has had no session yet.
+    #[prost(bytes = "vec", tag = "4")]
+    pub spool_epoch: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint64, tag = "5")]
+    pub spool_next: u64,
+    /// When the machine was read, by the endpoint's clock.
+    #[prost(message, optional, tag = "6")]
+    pub observed_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What of people was allowed to be read for it.
+    #[prost(message, optional, tag = "7")]
+    pub privacy: ::core::option::Option<PrivacyGrants>,
+    #[prost(message, repeated, tag = "8")]
+    pub neighbour_networks: ::prost::alloc::vec::Vec<NeighbourNetwork>,
+    /// The same items as in Hello: which device it is.
+    #[prost(message, repeated, tag = "9")]
+    pub evidence: ::prost::alloc::vec::Vec<Item>,
+    /// Every section in full, as the stream carries it; they share this report's sequence.
+    #[prost(message, repeated, tag = "10")]
+    pub chunks: ::prost::alloc::vec::Vec<Envelope>,
+    /// Sections of which nothing may be told: the collector lets go of what it holds of them.
+    #[prost(string, repeated, tag = "11")]
+    pub withheld: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for CarriedReport {
+    const NAME: &'static str = "CarriedReport";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CarriedReport".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CarriedReport".into()
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]

@@ -4,8 +4,9 @@
 
 use std::{fs, path::Path};
 
-const SCHEMAS: [&str; 6] = [
+const SCHEMAS: [&str; 7] = [
     "muster/v1/admin.proto",
+    "muster/v1/carried.proto",
     "muster/v1/enrollment.proto",
     "muster/v1/ingest.proto",
     "muster/v1/inventory.proto",
@@ -28,6 +29,7 @@ fn generated_code_is_current() {
         .build_transport(false)
         .bytes(".muster.v1.Envelope")
         .bytes(".muster.v1.EncodedItem")
+        .bytes(".muster.v1.SignedReport")
         .emit_rerun_if_changed(false)
         .compile_fds_with_config(descriptors, config)
         .unwrap();

@@ -11,17 +11,18 @@ use muster_common::{
     trust::token::{RootPin, TokenId},
 };
 use muster_proto::{
-    convert::to_timestamp,
+    convert::{to_timestamp, to_timestamp_endpoint},
     limits,
     store::v1 as stored,
     v1::{self, admin_server},
 };
+use tokio::sync::Semaphore;
 use tonic::{Request, Response, Status};
 
 use crate::{
-    actions::import::Importer,
+    actions::{carry::Carry, import::Importer},
     authz::Actor,
-    import,
+    import::{self, carried::Opener},
     pipeline::Pipeline,
     query::{Query, page},
     records::key,
@@ -38,6 +39,8 @@ const MAX_LIFETIME: Duration = Duration::from_secs(90 * 24 * 60 * 60);
 const MAX_USES: u32 = 100_000;
 /// The longest reason, in bytes.
 const MAX_REASON: usize = 256;
+/// Carried reports that are opened at once; each may need as much memory as the largest report.
+const REPORTS_AT_ONCE: usize = 2;
 /// What a request has beside the file that it carries, in bytes.
 const REQUEST_ROOM: usize = 64 * 1024;
 
@@ -48,20 +51,27 @@ pub struct AdminService {
     registry: Arc<Registry>,
     query: Arc<Query>,
     importer: Importer,
+    carry: Carry,
+    opener: Arc<Opener>,
+    /// Held while a carried report is opened and taken in.
+    opening: Semaphore,
     root_pin: RootPin,
 }
 
 impl AdminService {
-    /// Over the spine; `root_pin` is the authority's, for enrolment strings.
+    /// Over the spine; `opener` and `root_pin` are the authority's, for carried reports and enrolment strings.
     pub fn new(
         pipeline: Arc<Pipeline>,
         registry: Arc<Registry>,
         query: Arc<Query>,
         persons: Persons,
+        opener: Opener,
         root_pin: RootPin,
     ) -> Self {
         let importer = Importer::new(pipeline.clone(), persons);
-        Self { pipeline, registry, query, importer, root_pin }
+        let carry = Carry::new(pipeline.clone());
+        let opening = Semaphore::new(REPORTS_AT_ONCE);
+        Self { pipeline, registry, query, importer, carry, opener: Arc::new(opener), opening, root_pin }
     }
 
     /// The service for a tonic router; its messages may be as large as a file to import.
@@ -208,6 +218,60 @@ impl admin_server::Admin for AdminService {
             );
         }
         Ok(Response::new(response))
+    }
+
+    async fn import_report(
+        &self,
+        request: Request<v1::ImportReportRequest>,
+    ) -> Result<Response<v1::ImportReportResponse>, Status> {
+        let actor = Actor::of(&request)?.clone();
+        let v1::ImportReportRequest { content, validate_only } = request.into_inner();
+        let stopping = |_| Status::unavailable("the collector is stopping");
+        let _turn = self.opening.acquire().await.map_err(stopping)?;
+        let opener = self.opener.clone();
+        let opened = tokio::task::spawn_blocking(move || opener.open(content.into()))
+            .await
+            .map_err(|error| status::internal("a report could not be opened", &error))?;
+        let carried = opened.map_err(|unusable| {
+            tracing::warn!(actor = %actor.name, reason = %unusable, "carried report refused");
+            status::unusable_report(&unusable)
+        })?;
+        let (sections, items) = (carried.sections.len(), carried.items());
+        let taken = if validate_only {
+            self.carry.preview(&carried).await
+        } else {
+            self.carry.take(&carried, &actor.name).await
+        };
+        let taken = taken.map_err(|refused| {
+            tracing::warn!(
+                actor = %actor.name,
+                agent.id = %carried.agent,
+                report.seq = carried.place.sequence,
+                reason = %refused,
+                "carried report not taken in"
+            );
+            status::carry(&refused)
+        })?;
+        if taken.is_new && !validate_only {
+            tracing::info!(
+                actor = %actor.name,
+                agent.id = %carried.agent,
+                report.seq = carried.place.sequence,
+                items,
+                "carried report taken in"
+            );
+        }
+        let outcome = if taken.is_new { v1::ReportOutcome::Accepted } else { v1::ReportOutcome::Known };
+        Ok(Response::new(v1::ImportReportResponse {
+            outcome: outcome.into(),
+            agent_id: carried.agent.to_string(),
+            device: taken.device.map(|device| format!("devices/{device}")).unwrap_or_default(),
+            sequence: carried.place.sequence,
+            sections: u32::try_from(sections).unwrap_or(u32::MAX),
+            items: u32::try_from(items).unwrap_or(u32::MAX),
+            collect_time: Some(to_timestamp(taken.observed)),
+            endpoint_time: carried.endpoint_time.map(to_timestamp_endpoint),
+        }))
     }
 
     async fn list_refused_rows(

@@ -10,6 +10,7 @@ use crate::{
     admin::AdminService,
     app::App,
     authz::{self, AuthzLayer},
+    import::carried::Opener,
     query::{Query, service::QueryService},
     tls::listener::Connections,
 };
@@ -31,6 +32,7 @@ pub(crate) fn serve(
         app.registry.clone(),
         query.clone(),
         app.persons.clone(),
+        Opener::new(&app.authority).context("carried reports can't be checked against the authority")?,
         app.authority.root_pin(),
     );
     let reflection = tonic_reflection::server::Builder::configure()

@@ -49,6 +49,7 @@ const METHODS: &[(&str, Needs)] = &[
     ("/muster.v1.Admin/ListAgents", Needs::Role(Role::Reader)),
     ("/muster.v1.Admin/RevokeAgent", Needs::Role(Role::Admin)),
     ("/muster.v1.Admin/Import", Needs::Role(Role::Procurement)),
+    ("/muster.v1.Admin/ImportReport", Needs::Role(Role::Admin)),
     ("/muster.v1.Admin/ListRefusedRows", Needs::Role(Role::Procurement)),
     ("/grpc.health.v1.Health/Check", Needs::Account),
     ("/grpc.health.v1.Health/Watch", Needs::Account),

@@ -5,8 +5,8 @@
 use tonic::Status;
 
 use crate::{
-    actions::import::ImportFailed,
-    import::service::ServiceError,
+    actions::{carry::NotTaken, import::ImportFailed},
+    import::{carried::NotUsable, service::ServiceError},
     pipeline::ObserveError,
     query::QueryFailure,
     records::RecordError,
@@ -101,6 +101,36 @@ pub fn import(error: &ServiceError) -> Status {
                 internal("the import broke off: see the collector's log", failed)
             }
         },
+    }
+}
+
+/// Of a file that is no report which an agent of this collector signed.
+pub fn unusable_report(error: &NotUsable) -> Status {
+    match error {
+        NotUsable::File(_)
+        | NotUsable::Authority(_)
+        | NotUsable::Certificate(_)
+        | NotUsable::Signature
+        | NotUsable::Report(_)
+        | NotUsable::NotWhole { .. } => Status::invalid_argument(error.to_string()),
+    }
+}
+
+/// Of a carried report that was not taken in.
+pub fn carry(error: &NotTaken) -> Status {
+    match error {
+        NotTaken::Unknown { .. }
+        | NotTaken::Revoked { .. }
+        | NotTaken::Key { .. }
+        | NotTaken::Ended { .. }
+        | NotTaken::Overtaken { .. }
+        | NotTaken::Older { .. }
+        | NotTaken::OlderByClock { .. }
+        | NotTaken::Reused { .. }
+        | NotTaken::NotGranted { .. } => Status::failed_precondition(error.to_string()),
+        NotTaken::Observe(error) => observe(error),
+        NotTaken::Read(error) => record(error),
+        NotTaken::Contended => Status::aborted(error.to_string()),
     }
 }
 

@@ -2,4 +2,5 @@
 //!
 //! Knows nothing of who asks and over which wire; the rim calls it with a name for the audit.
 
+pub mod carry;
 pub mod import;

@@ -7,6 +7,7 @@
 //! **To add a format**: one file with a function of type [`Reader`], and one line in [`FORMATS`]. Cells are read by
 //! `cells`, identifiers by `keys`, so that a serial number is the same serial number in every format.
 
+pub mod carried;
 mod cells;
 mod columns;
 mod keys;

@@ -298,6 +298,7 @@ impl Session {
             observed: self.shared.pipeline.now(),
             sections,
             sequence: Some(SpoolSequence { epoch: opened.epoch.clone(), sequence }),
+            carrier: None,
         };
         match self.shared.pipeline.observe(&observation).await {
             Ok(outcome) => {
@@ -358,8 +359,11 @@ fn wanted(subject: &Subject, baseline: &[v1::SectionDigest]) -> Vec<String> {
             .find(|digest| digest.section == name.as_str())
             .and_then(|digest| SectionDigest::from_slice(&digest.digest))
     };
-    let differ =
-        subject.sections.iter().filter(|(name, head)| head.digest.is_none() || says(name) != head.digest);
+    // After what was carried here nothing tells whether status and errors are the stream's own: all of it once.
+    let differ = subject
+        .sections
+        .iter()
+        .filter(|(name, head)| subject.resync || head.digest.is_none() || says(name) != head.digest);
     let mut wanted: Vec<String> = differ.map(|(name, _)| name.as_str().to_owned()).collect();
     wanted.extend(
         baseline

@@ -244,7 +244,7 @@ impl Pipeline {
             match self.try_observe(observation, companion).await? {
                 Tried::Done(outcome) => {
                     if matches!(observation.speaker, Speaker::Agent { .. }) {
-                        self.heard(outcome.device, observation.observed).await?;
+                        self.note_heard(outcome.device, observation.observed, observation.received()).await?;
                     }
                     return Ok(outcome);
                 }
@@ -260,7 +260,17 @@ impl Pipeline {
     /// # Errors
     /// When that can't be kept; that the device was heard is noted all the same.
     pub async fn heard(&self, device: DeviceId, now: Timestamp) -> Result<(), ObserveError> {
-        let seen = self.presence.heard(device, now);
+        self.note_heard(device, now, now).await
+    }
+
+    /// The same for words that were said earlier than they came in.
+    async fn note_heard(
+        &self,
+        device: DeviceId,
+        said: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), ObserveError> {
+        let seen = self.presence.heard(device, said);
         self.index.write().set_presence(device, seen.last, seen.connected);
         if self.due.was_silent(device) {
             self.judge_again(device, now).await?;

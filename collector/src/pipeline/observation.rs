@@ -24,12 +24,24 @@ pub struct Observation {
     pub subject: SubjectKey,
     /// Who speaks of which endpoint.
     pub speaker: Speaker,
-    /// When it came in, by the collector's clock.
+    /// When the endpoint was so, by the collector's clock: when it came in, or for what was carried here when the machine
+    /// was read, as far as that is believed.
     pub observed: Timestamp,
     /// The sections that it reports.
     pub sections: Vec<SectionUpdate>,
     /// The spool that it came from and its sequence there; `None` for what is no agent's report.
     pub sequence: Option<SpoolSequence>,
+    /// Who brought it; `None` when it came by itself.
+    pub carrier: Option<Carrier>,
+}
+
+/// Who brought an agent's words, where no network did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Carrier {
+    /// The account, such as `operator/alice`.
+    pub name: String,
+    /// When they came in, by the collector's clock.
+    pub received: Timestamp,
 }
 
 /// Who speaks, and what tells which endpoint is meant.
@@ -62,7 +74,21 @@ impl Observation {
     /// A speaker's first words: which endpoint it means, and nothing more.
     pub fn first(speaker: Speaker, observed: Timestamp) -> Self {
         let subject = speaker.subject(&speaker.evidence());
-        Self { subject, speaker, observed, sections: Vec::new(), sequence: None }
+        Self { subject, speaker, observed, sections: Vec::new(), sequence: None, carrier: None }
+    }
+
+    /// When it came in.
+    pub fn received(&self) -> Timestamp {
+        self.carrier.as_ref().map_or(self.observed, |carrier| carrier.received)
+    }
+
+    /// Whose doing it is, for history and journal.
+    pub fn actor(&self) -> String {
+        let source = self.speaker.source();
+        match &self.carrier {
+            None => source.to_string(),
+            Some(carrier) => format!("{} carrying {source}", carrier.name),
+        }
     }
 }
 

@@ -114,7 +114,7 @@ impl Pipeline {
         expected.append(&mut work.expected);
         writes.append(&mut rows.writes);
         if let Some(decided) = decided.as_ref().filter(|it| it.attachment == Attachment::Conflict) {
-            writes.extend(review(&subject, decided, observation.observed));
+            writes.extend(review(&subject, decided, observation.received()));
             rows.crowded.extend(decided.candidates.iter().copied());
         }
         expected.append(&mut rows.expected);
@@ -138,8 +138,8 @@ impl Pipeline {
 
         let commit = Commit {
             kind: kind_of(observation).to_owned(),
-            time: observation.observed,
-            actor: observation.speaker.source().to_string(),
+            time: observation.received(),
+            actor: observation.actor(),
             expected,
             writes,
             audit: companions.audit,
@@ -247,7 +247,7 @@ impl Pipeline {
         expected: &mut Vec<(Key, Revision)>,
         writes: &mut Vec<Write>,
     ) -> Result<Vec<Refolded>, ObserveError> {
-        let actor = observation.speaker.source().to_string();
+        let actor = observation.actor();
         // Subjects of the same agent elsewhere: clones when they are there at the same time, else left behind.
         let mut altered: BTreeMap<DeviceId, Vec<Subject>> = BTreeMap::new();
         for read in decided.map_or(&[][..], |decided| &decided.elsewhere) {
@@ -295,7 +295,7 @@ impl Pipeline {
             subjects: &subjects,
             explanation: decided.map_or("", |decided| &decided.explanation),
             actor: &actor,
-            now: observation.observed,
+            now: observation.received(),
             software: (added, removed),
             surroundings,
         });
@@ -316,7 +316,7 @@ impl Pipeline {
                 subjects: &subjects,
                 explanation: "",
                 actor: &actor,
-                now: observation.observed,
+                now: observation.received(),
                 software: (Vec::new(), Vec::new()),
                 surroundings,
             });
@@ -349,9 +349,10 @@ fn says_who_it_is(observation: &Observation) -> bool {
 }
 
 fn kind_of(observation: &Observation) -> &'static str {
-    match &observation.speaker {
-        Speaker::Agent { .. } => "report",
-        Speaker::Row { .. } => "import",
+    match (&observation.speaker, &observation.carrier) {
+        (Speaker::Agent { .. }, None) => "report",
+        (Speaker::Agent { .. }, Some(_)) => "report.carried",
+        (Speaker::Row { .. }, _) => "import",
     }
 }
 

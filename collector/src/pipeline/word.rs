@@ -51,6 +51,7 @@ pub(super) fn new_subject(observation: &Observation) -> Subject {
         in_conflict: false,
         hardware_changed: None,
         superseded: false,
+        resync: false,
     }
 }
 
@@ -60,7 +61,11 @@ pub(super) fn take_speaker(
     observation: &Observation,
     changed_sections: &BTreeMap<SectionName, Vec<Item>>,
 ) -> Result<bool, ObserveError> {
+    if observation.carrier.is_some() {
+        subject.resync = true;
+    }
     if let Some(sequence) = &observation.sequence {
+        subject.resync = false;
         subject.spool_epoch.clone_from(&sequence.epoch);
         subject.durable_sequence = sequence.sequence;
     }

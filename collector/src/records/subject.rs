@@ -58,6 +58,8 @@ pub struct Subject {
     pub hardware_changed: Option<Timestamp>,
     /// Its agent has since reported from other hardware.
     pub superseded: bool,
+    /// What it says came another way than by its stream since that last spoke.
+    pub resync: bool,
 }
 
 /// What is known of a section without reading it.
@@ -109,6 +111,7 @@ impl Record for Subject {
             in_conflict: self.in_conflict,
             hardware_changed_ms: self.hardware_changed.map_or(0, Timestamp::as_millis),
             superseded: self.superseded,
+            resync: self.resync,
         }
     }
 
@@ -140,6 +143,7 @@ impl Record for Subject {
             hardware_changed: (stored.hardware_changed_ms > 0)
                 .then(|| Timestamp::from_millis(stored.hardware_changed_ms)),
             superseded: stored.superseded,
+            resync: stored.resync,
         })
     }
 }

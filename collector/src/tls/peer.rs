@@ -13,7 +13,9 @@ use tokio_util::sync::CancellationToken;
 use x509_parser::{
     certificate::X509Certificate,
     extensions::{ExtendedKeyUsage, GeneralName},
+    oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_SIG_ED25519},
     prelude::FromDer,
+    x509::SubjectPublicKeyInfo,
 };
 
 use crate::tls::{listener::Role, request::sha256};
@@ -126,6 +128,57 @@ impl Validity {
             not_before: moment(validity.not_before.timestamp()),
             not_after: moment(validity.not_after.timestamp()),
             fingerprint: sha256(der),
+        })
+    }
+}
+
+/// The kinds of keys that get certificates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyKind {
+    /// NIST P-256.
+    P256,
+    /// NIST P-384.
+    P384,
+    /// Ed25519.
+    Ed25519,
+}
+
+impl KeyKind {
+    /// The kind of a key; none if such keys get no certificates.
+    pub(crate) fn of(key: &SubjectPublicKeyInfo<'_>) -> Option<Self> {
+        let algorithm = &key.algorithm;
+        if algorithm.algorithm == OID_SIG_ED25519 {
+            return algorithm.parameters.is_none().then_some(Self::Ed25519);
+        }
+        let curve = algorithm.parameters.as_ref().and_then(|curve| curve.as_oid().ok())?;
+        if algorithm.algorithm != OID_KEY_TYPE_EC_PUBLIC_KEY {
+            return None;
+        }
+        let known = [(OID_EC_P256, Self::P256), (OID_NIST_EC_P384, Self::P384)];
+        known.into_iter().find(|(oid, _)| curve == *oid).map(|(_, kind)| kind)
+    }
+}
+
+/// The key of a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PublicKey {
+    /// Of which kind.
+    pub kind: KeyKind,
+    /// The key itself, as a verifier takes it.
+    pub bits: Vec<u8>,
+    /// SHA-256 of its SubjectPublicKeyInfo: what the registry knows it by.
+    pub digest: [u8; 32],
+}
+
+impl PublicKey {
+    /// Reads a certificate in DER; none if it isn't one, or its key is of another kind.
+    pub fn read(der: &[u8]) -> Option<Self> {
+        let certificate = parse(der)?;
+        let key = certificate.public_key();
+        Some(Self {
+            kind: KeyKind::of(key)?,
+            bits: key.subject_public_key.data.to_vec(),
+            digest: sha256(key.raw),
         })
     }
 }

@@ -6,12 +6,9 @@
 use muster_common::trust::token::RootPin;
 use rcgen::{PublicKeyData, SubjectPublicKeyInfo};
 use ring::digest::{SHA256, digest};
-use x509_parser::{
-    certification_request::X509CertificationRequest,
-    oid_registry::{OID_EC_P256, OID_KEY_TYPE_EC_PUBLIC_KEY, OID_NIST_EC_P384, OID_SIG_ED25519},
-    prelude::FromDer,
-    x509::SubjectPublicKeyInfo as ParsedKey,
-};
+use x509_parser::{certification_request::X509CertificationRequest, prelude::FromDer};
+
+use crate::tls::peer::KeyKind;
 
 /// A longer request is refused unread, in bytes.
 pub const MAX_REQUEST_BYTES: usize = 16 * 1024;
@@ -54,7 +51,7 @@ impl RequestedKey {
             return Err(RequestRefused::Malformed);
         }
         let spki = &request.certification_request_info.subject_pki;
-        if !accepted(spki) {
+        if KeyKind::of(spki).is_none() {
             return Err(RequestRefused::KeyKind);
         }
         request.verify_signature().map_err(|_| RequestRefused::Signature)?;
@@ -81,16 +78,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// The pin of a root: what enrolment strings carry.
 pub(crate) fn pin(spki_der: &[u8]) -> RootPin {
     RootPin::from_digest(sha256(spki_der))
-}
-
-fn accepted(key: &ParsedKey<'_>) -> bool {
-    let algorithm = &key.algorithm;
-    if algorithm.algorithm == OID_SIG_ED25519 {
-        return algorithm.parameters.is_none();
-    }
-    let curve = algorithm.parameters.as_ref().and_then(|curve| curve.as_oid().ok());
-    algorithm.algorithm == OID_KEY_TYPE_EC_PUBLIC_KEY
-        && curve.is_some_and(|curve| curve == OID_EC_P256 || curve == OID_NIST_EC_P384)
 }
 
 #[cfg(test)]

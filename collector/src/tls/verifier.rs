@@ -4,9 +4,12 @@
 //! has any business at this listener. Certificates that a client sends beside its own are ignored: the issuing
 //! authority is the anchor, and nothing may stand between. To let expired agents in for renewal alone, this is the place.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use muster_common::trust::name::{PeerName, TrustDomain};
+use muster_common::{
+    time::Timestamp,
+    trust::name::{PeerName, TrustDomain},
+};
 use muster_proto::client::tls::provider;
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, OtherError, PeerIncompatible, RootCertStore,
@@ -51,6 +54,17 @@ pub enum VerifierError {
     Anchors(#[source] rustls::server::VerifierBuilderError),
 }
 
+/// Why a certificate outside a handshake is not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAdmitted {
+    /// WebPKI: another authority, another time, a broken signature.
+    #[error("the certificate is not of this authority")]
+    Chain(#[source] rustls::Error),
+    /// Our own rules.
+    #[error(transparent)]
+    Name(#[from] PeerRefused),
+}
+
 /// WebPKI and our own rules.
 #[derive(Debug)]
 pub struct PeerVerifier {
@@ -76,9 +90,21 @@ impl PeerVerifier {
         Ok(Self { webpki, trust_domain, admits })
     }
 
-    fn judge(&self, certificate: &CertificateDer<'_>) -> Result<(), PeerRefused> {
+    /// The name in a certificate that signed something, by the rules of the handshake as of a moment.
+    ///
+    /// # Errors
+    /// When the handshake would have been refused then.
+    pub fn name_at(&self, certificate: &[u8], moment: Timestamp) -> Result<PeerName, NotAdmitted> {
+        let certificate = CertificateDer::from(certificate);
+        let millis = u64::try_from(moment.as_millis()).unwrap_or_default();
+        let moment = UnixTime::since_unix_epoch(Duration::from_millis(millis));
+        self.webpki.verify_client_cert(&certificate, &[], moment).map_err(NotAdmitted::Chain)?;
+        Ok(self.judge(&certificate)?)
+    }
+
+    fn judge(&self, certificate: &CertificateDer<'_>) -> Result<PeerName, PeerRefused> {
         let name = read_name(certificate, &self.trust_domain)?;
-        if self.admits.allows(&name) { Ok(()) } else { Err(PeerRefused::WrongListener { name }) }
+        if self.admits.allows(&name) { Ok(name) } else { Err(PeerRefused::WrongListener { name }) }
     }
 }
 

@@ -29,7 +29,7 @@ async fn log(world: &World) -> Vec<u8> {
     bytes
 }
 
-async fn audits(world: &World) -> Vec<(String, String)> {
+pub(crate) async fn audits(world: &World) -> Vec<(String, String)> {
     let changes = world.store.changes(muster_collector::store::Position::START, 100_000).await.unwrap();
     let audit = |bytes: Vec<u8>| stored::Audit::decode(bytes.as_slice()).unwrap();
     changes

@@ -6,6 +6,7 @@ use arc_swap::ArcSwap;
 use muster_collector::{
     admin::AdminService,
     authz::Actor,
+    import::carried::Opener,
     index::Index,
     pipeline::{
         Pipeline,
@@ -17,6 +18,7 @@ use muster_collector::{
     records::content::RawItem,
     registry::{Persons, Registry},
     store::memory::MemoryStore,
+    tls::authority::{self, Authority},
 };
 use muster_common::{
     delta::{ItemDigest, KeyDigest, Manifest},
@@ -27,7 +29,6 @@ use muster_common::{
         SectionStatus, System,
     },
     time::{Clock, ManualClock, Timestamp},
-    trust::token::RootPin,
 };
 use muster_proto::{
     convert::item_to_wire,
@@ -46,7 +47,8 @@ pub(crate) struct World {
     pub(crate) persons: Persons,
     pub(crate) query: QueryService,
     pub(crate) admin: AdminService,
-    _vault: TempDir,
+    pub(crate) authority: Arc<Authority>,
+    _folder: TempDir,
 }
 
 /// What an agent says of its machine.
@@ -64,7 +66,7 @@ impl Laptop {
         Self { agent: AgentId::random(), serial, hostname, ip, packages: vec![("bash", "5.2-1")] }
     }
 
-    fn items(&self) -> Vec<Item> {
+    pub(crate) fn items(&self) -> Vec<Item> {
         vec![
             Item::new(ItemKind::System(System {
                 manufacturer: Some("LENOVO".to_owned()),
@@ -89,7 +91,7 @@ impl Laptop {
         ]
     }
 
-    fn software(&self) -> SectionUpdate {
+    pub(crate) fn software(&self) -> SectionUpdate {
         let items = self.packages.iter().map(|(name, version)| {
             Item::new(ItemKind::Package(Package {
                 purl_type: "deb".to_owned(),
@@ -143,6 +145,10 @@ impl World {
             clock.clone(),
         ));
         let folder = tempfile::tempdir().unwrap();
+        let names = ["localhost".try_into().unwrap()];
+        let domain = "test.muster.internal".parse().unwrap();
+        let authority =
+            authority::init(&folder.path().join("authority"), &domain, &names, clock.now()).unwrap();
         let vault = Arc::new(Vault::open(&folder.path().join("vault")).unwrap());
         let persons = Persons::new(store.clone(), vault);
         let registry = Arc::new(Registry::new(store.clone()));
@@ -152,7 +158,8 @@ impl World {
             registry.clone(),
             query.clone(),
             persons.clone(),
-            RootPin::from_digest([7; 32]),
+            Opener::new(&authority).unwrap(),
+            authority.root_pin(),
         );
         Self {
             store,
@@ -162,7 +169,8 @@ impl World {
             persons,
             query: QueryService::new(query),
             admin,
-            _vault: folder,
+            authority: Arc::new(authority),
+            _folder: folder,
         }
     }
 

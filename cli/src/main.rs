@@ -17,14 +17,19 @@ use std::{
 
 use clap::Parser;
 
-use crate::{arguments::Arguments, failure::Failure, output::Screen};
+use crate::{arguments::Arguments, commands::Done, failure::Failure, output::Screen};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let screen = Screen::of_terminal(arguments.color);
     match commands::run(&arguments, &screen).await {
-        Ok(text) => print(&text),
+        Ok(Done { text, failure: None }) => print(&text),
+        Ok(Done { text, failure: Some(failure) }) => {
+            // What did not go well outlives a reader who has read enough.
+            let _ = print(&text);
+            complain(&failure)
+        }
         Err(failure) => complain(&failure),
     }
 }

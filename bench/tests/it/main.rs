@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
 mod bad_input;
+mod carried;
 mod identity_table;
 mod index;
 mod ingest;

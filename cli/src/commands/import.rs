@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::Subcommand;
 use muster_common::source::ImportName;
 use muster_proto::{
     limits::IMPORT_BYTES,
     v1::{ImportOutcome, ImportRequest, ImportResponse},
 };
 
-use super::{bare_id, grouped};
+use super::{bare_id, carried, grouped};
 use crate::{
     connection::{Session, ask_patiently},
     failure::{Failure, Kind},
@@ -24,10 +25,13 @@ const SHOWN_ROWS: usize = 40;
 
 /// The words of the command.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Words {
+    #[command(subcommand)]
+    action: Option<Action>,
     /// The file; - reads standard input
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required = true)]
+    file: Option<PathBuf>,
     /// What to call the source of these rows; the same name every time
     #[arg(long, value_name = "NAME", default_value = "purchase", value_parser = |text: &str| ImportName::new(text))]
     source: ImportName,
@@ -39,12 +43,29 @@ pub(crate) struct Words {
     apply: bool,
 }
 
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Take in reports that muster-agent export wrote, carried here from where no network leads
+    Agent(carried::Words),
+}
+
+impl Words {
+    /// The words for reports of agents, if it is about those.
+    pub(crate) fn of_agents(&self) -> Option<&carried::Words> {
+        self.action.as_ref().map(|Action::Agent(words)| words)
+    }
+
+    fn file(&self) -> &Path {
+        self.file.as_deref().unwrap_or(Path::new("-"))
+    }
+}
+
 /// Sends the file and shows what became of its rows.
 pub(crate) async fn run(words: &Words, session: &Session) -> Result<Answer, Failure> {
     let request = ImportRequest {
         source: words.source.as_str().to_owned(),
         format: words.format.clone(),
-        content: read(&words.file)?,
+        content: read(words.file())?,
         apply: words.apply,
     };
     let response = session.explain(session.admin.clone().import(ask_patiently(request)).await)?;
@@ -128,7 +149,7 @@ fn answer(response: &ImportResponse, words: &Words) -> Answer {
 
 /// The same command, so that it can be copied.
 fn command(words: &Words) -> String {
-    let path = words.file.display().to_string();
+    let path = words.file().display().to_string();
     let plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
     let file = if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) };
     format!("muster import {file} --source {} --apply", words.source.as_str())
@@ -166,7 +187,8 @@ mod tests {
 
     fn words(apply: bool) -> Words {
         Words {
-            file: PathBuf::from("my purchases.csv"),
+            action: None,
+            file: Some(PathBuf::from("my purchases.csv")),
             source: ImportName::new("purchase").unwrap(),
             format: "purchase-csv".to_owned(),
             apply,

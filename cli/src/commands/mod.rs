@@ -4,6 +4,7 @@
 //! making of the [`Answer`] a plain function of the collector's answer, so that its tests need no collector.
 
 mod agents;
+mod carried;
 mod device;
 mod devices;
 mod flags;
@@ -35,7 +36,7 @@ pub(crate) enum Command {
     Flags(flags::Words),
     /// Find which device had an address, name or serial at a moment
     Lookup(lookup::Words),
-    /// Take in a file of another system; without --apply only show what would happen
+    /// Take in a file of another system (without --apply only show what would happen), or reports of agents: import agent
     Import(import::Words),
     /// Let new machines in
     Token(token::Words),
@@ -43,21 +44,37 @@ pub(crate) enum Command {
     Agents(agents::Words),
 }
 
-/// Runs a command; its answer as text.
-pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<String, Failure> {
+/// What a command has to say.
+#[derive(Debug)]
+pub(crate) struct Done {
+    /// Its answer as text.
+    pub(crate) text: String,
+    /// That it could not do all of it.
+    pub(crate) failure: Option<Failure>,
+}
+
+/// Runs a command.
+pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, Failure> {
     let settings = config::read(arguments.config.as_deref())?;
     let session = Session::open(&settings)?;
+    let mut failure = None;
     let answer: Answer = match &arguments.command {
         Command::Devices(words) => devices::run(words, &session, screen).await,
         Command::Device(words) => device::run(words, &session, screen).await,
         Command::Software(words) => software::run(words, &session).await,
         Command::Flags(words) => flags::run(words, &session, screen).await,
         Command::Lookup(words) => lookup::run(words, &session, screen).await,
-        Command::Import(words) => import::run(words, &session).await,
+        Command::Import(words) => match words.of_agents() {
+            Some(words) => carried::run(words, &session, screen).await.map(|(answer, partly)| {
+                failure = partly;
+                answer
+            }),
+            None => import::run(words, &session).await,
+        },
         Command::Token(words) => token::run(words, &session, screen).await,
         Command::Agents(words) => agents::run(words, &session, screen).await,
     }?;
-    Ok(answer.render(arguments.output, screen))
+    Ok(Done { text: answer.render(arguments.output, screen), failure })
 }
 
 /// How much of a list is shown; the same for every list.

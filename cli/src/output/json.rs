@@ -16,6 +16,11 @@ impl Document {
         Self(Box::new(move || json::to_string_pretty(&message)))
     }
 
+    /// A value whose parts were made that way.
+    pub(crate) fn of_value(value: serde_json::Value) -> Self {
+        Self(Box::new(move || format!("{value:#}")))
+    }
+
     /// The text with a line end.
     pub(super) fn text(&self) -> String {
         without_hidden(&(self.0)()) + "\n"

@@ -77,6 +77,17 @@ impl Outcome {
     }
 }
 
+impl Outcome {
+    /// Checks the exit code and that each word stands in standard error, whatever went to standard output.
+    #[track_caller]
+    pub(crate) fn check_failed_beside_answer(&self, code: i32, words: &[&str]) {
+        assert_eq!(self.code, Some(code), "{}", self.errors);
+        for word in words {
+            assert!(self.errors.contains(word), "{word:?} is not in {}", self.errors);
+        }
+    }
+}
+
 /// Whether a certificate is good now.
 #[derive(Clone, Copy)]
 pub(crate) enum Validity {

@@ -201,6 +201,80 @@ fn a_machine_that_enrols_is_a_device_until_its_agent_is_revoked() {
 }
 
 #[test]
+fn a_report_that_is_carried_is_taken_in_once() {
+    let (Some(agent), Some(collector)) = (program("muster-agent"), Collector::start()) else { return };
+    let folder = collector.folder.path();
+    let made = collector.done(&["token", "create"]);
+    collector.enroll(&agent, made.lines().next().unwrap());
+    let export = |to: &str| {
+        let mut command = Command::new(&agent);
+        command.args(["export", "--config", "agent.toml", "--to", to]).current_dir(folder).output().unwrap()
+    };
+    let written = export("report-1");
+    let text = String::from_utf8(written.stdout).unwrap();
+    assert!(written.status.success(), "{}", String::from_utf8_lossy(&written.stderr));
+    assert!(text.starts_with("Wrote report-1: ") && text.contains("muster import agent"), "{text}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &fs::metadata(folder.join("report-1")).unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o600);
+    let again = export("report-1");
+    assert!(!again.status.success(), "it was written over");
+    assert!(String::from_utf8_lossy(&again.stderr).contains("give another name"));
+    assert!(export("report-2").status.success());
+
+    let dry = collector.done(&["import", "agent", "report-1", "--dry-run"]);
+    assert!(dry.contains("good") && dry.contains("nothing was changed"), "{dry}");
+    let first = collector.done(&["import", "agent", "report-1"]);
+    assert!(first.contains("accepted"), "{first}");
+    assert!(collector.done(&["import", "agent", "report-1"]).contains("already known"));
+    let items: serde_json::Value =
+        serde_json::from_str(&collector.done(&["import", "agent", "report-2", "-o", "json"])).unwrap();
+    let report = &items[0]["report"];
+    assert_eq!(
+        (report["outcome"].as_str(), report["sequence"].as_str()),
+        (Some("REPORT_OUTCOME_ACCEPTED"), Some("2"))
+    );
+    let device = report["device"].as_str().unwrap().trim_start_matches("devices/");
+    let page = collector.done(&["device", device]);
+    assert!(page.contains("packages") || page.contains("software"), "{page}");
+    print!("{text}{dry}{first}{page}");
+
+    // Everything that is no report, told file by file, and the good one among them is taken in.
+    assert!(export("report-3").status.success());
+    let mut damaged = fs::read(folder.join("report-3")).unwrap();
+    let middle = damaged.len() / 2;
+    damaged[middle] ^= 4;
+    fs::write(folder.join("damaged"), &damaged).unwrap();
+    fs::write(folder.join("short"), &damaged[..middle]).unwrap();
+    fs::File::create(folder.join("large")).unwrap().set_len(1 << 30).unwrap();
+    fs::write(folder.join("long"), &damaged[..100]).unwrap();
+    fs::File::options().write(true).open(folder.join("long")).unwrap().set_len(1 << 30).unwrap();
+    fs::write(folder.join("list.csv"), LIST).unwrap();
+    let files = ["damaged", "short", "large", "long", "list.csv", "none", "report-1", "report-3"];
+    let outcome = collector.muster(&[&["import", "agent", "-o", "csv"], files.as_slice()].concat());
+    assert_eq!(outcome.code, Some(1));
+    assert!(outcome.errors.contains("7 of 8 files were refused"), "{}", outcome.errors);
+    for (file, word) in [
+        ("damaged", "signature does not fit"),
+        ("short", "cut short"),
+        ("large", "no report"),
+        ("long", "longer than the 16 MiB"),
+        ("list.csv", "no report"),
+        ("none", "can't be read"),
+        ("report-1", "number 2 was taken in"),
+        ("report-3", "accepted"),
+    ] {
+        let row = outcome.output.lines().find(|row| row.starts_with(&format!("{file},"))).unwrap();
+        assert!(row.contains(word), "{row}");
+    }
+    collector
+        .muster(&["import", "agent", "none"])
+        .check_failed_beside_answer(1, &["none was refused", "   do: "]);
+    collector.muster(&["import", "agent"]).check_failed(2, &["FILE"]);
+}
+
+#[test]
 fn what_is_not_there_or_not_right_says_so() {
     let Some(collector) = Collector::start() else { return };
     collector.muster(&["device", "nothing"]).check_failed(3, &["no device has", "muster devices"]);

@@ -14,8 +14,9 @@ use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
 use super::idle;
+use crate::package;
 use crate::root;
-use crate::steps::{cargo, output_of, shown};
+use crate::steps::output_of;
 
 const BEGIN: &str = "<!-- cargo xtask bench agent: begin -->";
 const END: &str = "<!-- cargo xtask bench agent: end -->";
@@ -60,8 +61,7 @@ impl Row {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    shown(&mut cargo(&["build", "--release", "--package", "muster-agent", "--bin", "muster-agent"]))?;
-    let agent = root().join("target/release/muster-agent");
+    let agent = package::build(package::AGENT, false)?;
     let mut rows = commands(&agent, arguments.runs)?;
     rows.extend(in_process(&agent, arguments.runs, &rows)?);
     if let Some(minutes) = arguments.idle {

@@ -26,11 +26,19 @@ pub(crate) struct Content {
     pub(super) short: &'static str,
     /// All but the program itself.
     pub(super) files: &'static [File],
+    /// The profile of Cargo.toml for its program, which is the folder under target too.
+    pub(super) profile: &'static str,
     /// Its setup makes a user, so a program that can do that has to be there.
     pub(super) makes_user: bool,
 }
 
 impl Content {
+    /// Options of cargo that build its program, for use or for development, and the folder under target where it lands.
+    pub(super) fn build(&self, debug: bool) -> (Vec<&'static str>, &'static str) {
+        let (profile, folder) = if debug { ("dev", "debug") } else { (self.profile, self.profile) };
+        (vec!["--package", self.name, "--profile", profile], folder)
+    }
+
     /// Where its program lies on the machine, without the first slash.
     pub(super) fn program(&self) -> String {
         format!("usr/bin/{}", self.name)
@@ -59,6 +67,7 @@ pub(crate) const AGENT: &Content = &Content {
             is_configuration: true,
         },
     ],
+    profile: "small",
     makes_user: true,
 };
 
@@ -78,6 +87,7 @@ const COLLECTOR: &Content = &Content {
         plain("deploy/config/collector.toml", "usr/share/doc/muster-collector/collector.toml.example", 0o644),
         plain("LICENSE", "usr/share/doc/muster-collector/copyright", 0o644),
     ],
+    profile: "release",
     makes_user: true,
 };
 
@@ -86,6 +96,7 @@ const CLI: &Content = &Content {
     name: "muster",
     short: "cli",
     files: &[plain("LICENSE", "usr/share/doc/muster/copyright", 0o644)],
+    profile: "release",
     makes_user: false,
 };
 

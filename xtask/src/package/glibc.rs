@@ -24,12 +24,10 @@ pub(crate) fn build(content: &Content, version: &str, debug: bool) -> Result<Pat
     let triple = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
     let path = std::env::var("PATH").unwrap_or_default();
     let mut command = Command::new(&zigbuild);
-    command.args(["zigbuild", "--package", content.name, "--target", &format!("{triple}.{version}")]);
-    if !debug {
-        command.arg("--release");
-    }
+    let (options, folder) = content.build(debug);
+    command.args(["zigbuild", "--target", &format!("{triple}.{version}")]).args(options);
     shown(command.env("PATH", format!("{}:{path}", tools.join("bin").display())).current_dir(root()))?;
-    let program = target().join(triple).join(if debug { "debug" } else { "release" }).join(content.name);
+    let program = target().join(triple).join(folder).join(content.name);
     for (library, versions) in needs(&program)? {
         println!("   {} needs of {library}: {}", content.name, versions.join(", "));
     }

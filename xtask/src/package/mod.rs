@@ -69,12 +69,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
 
 /// Builds a package's program and says where it lies.
 pub(crate) fn build(content: &Content, debug: bool) -> Result<PathBuf> {
-    let mut command = cargo(&["build", "--package", content.name]);
-    if !debug {
-        command.arg("--release");
-    }
-    shown(&mut command)?;
-    Ok(target().join(if debug { "debug" } else { "release" }).join(content.name))
+    let (options, folder) = content.build(debug);
+    shown(cargo(&["build"]).args(options))?;
+    Ok(target().join(folder).join(content.name))
 }
 
 /// Makes the `.deb` with this program inside.

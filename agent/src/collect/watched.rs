@@ -116,6 +116,11 @@ impl Host for Watched<'_> {
         self.host.uses()
     }
 
+    fn free_bytes(&self, path: &str) -> Result<u64, HostError> {
+        self.budget.operation(path)?;
+        self.host.free_bytes(path)
+    }
+
     fn live(&self) -> Option<&LiveFacts> {
         let facts = self.host.live();
         self.note(|notes| notes.live(facts));

@@ -14,7 +14,7 @@ use sysinfo::System;
 
 use crate::host::{
     Content, HeardOf, Host, HostError, Listing, LiveFacts, METADATA_ADDRESS, Metadata, MetadataRequest,
-    MetadataService, RandomRead, Socket, netlink, root::Root,
+    MetadataService, RandomRead, Socket, netlink, root::Root, routes,
 };
 
 /// This machine.
@@ -97,8 +97,12 @@ impl Host for LiveHost {
         self.uses.as_deref()
     }
 
+    fn free_bytes(&self, path: &str) -> Result<u64, HostError> {
+        self.root.free_bytes(path)
+    }
+
     fn live(&self) -> Option<&LiveFacts> {
-        Some(self.facts.get_or_init(facts))
+        Some(self.facts.get_or_init(|| facts(&self.root)))
     }
 
     fn metadata_service(&self, request: &MetadataRequest<'_>) -> Result<Vec<u8>, HostError> {
@@ -106,21 +110,22 @@ impl Host for LiveHost {
     }
 }
 
-fn facts() -> LiveFacts {
+fn facts(root: &Root) -> LiveFacts {
     let mut errors = Vec::new();
     let mut asked = |subject: &str, message: String| {
         errors.push(SourceError { subject: subject.to_owned(), kind: ErrorKind::Io, message });
     };
 
-    let usable_memory_bytes = usable_memory();
+    let (usable_memory_bytes, swap_bytes) = memory();
     let boot_time = System::boot_time()
         .inspect_err(|error| asked("boot time", error.to_string()))
         .ok()
         .and_then(|seconds| i64::try_from(seconds).ok())
         .filter(|seconds| *seconds > 0)
         .map(|seconds| EndpointTime::from_millis(seconds.saturating_mul(1000)));
-    let links =
+    let mut links =
         netlink::links().inspect_err(|error| asked("network links", error.to_string())).unwrap_or_default();
+    routes::add_gateways(root, &mut links);
 
     let names = rustix::system::uname();
     let text = |name: &std::ffi::CStr| {
@@ -128,8 +133,10 @@ fn facts() -> LiveFacts {
     };
     LiveFacts {
         usable_memory_bytes,
+        swap_bytes,
         boot_time,
         kernel_release: text(names.release()),
+        kernel_build: text(names.version()),
         hostname: text(names.nodename()),
         architecture: text(names.machine()),
         links,
@@ -138,10 +145,10 @@ fn facts() -> LiveFacts {
 }
 
 /// One system call; sysinfo would read two files of the kernel, one of which lists every interrupt.
-fn usable_memory() -> Option<u64> {
+fn memory() -> (Option<u64>, Option<u64>) {
     let told = rustix::system::sysinfo();
-    let bytes = u128::from(told.totalram) * u128::from(told.mem_unit);
-    u64::try_from(bytes).ok().filter(|bytes| *bytes > 0)
+    let bytes = |units: u64| u64::try_from(u128::from(units) * u128::from(told.mem_unit)).ok();
+    (bytes(told.totalram).filter(|bytes| *bytes > 0), bytes(told.totalswap))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ mod metadata_service;
 mod netlink;
 mod recorded;
 mod root;
+mod routes;
 
 use std::{fmt, io, net::IpAddr};
 
@@ -62,6 +63,11 @@ pub trait Host {
     /// When software was last used, as the service has watched it; `None` where nobody watches.
     fn uses(&self) -> Option<&[Usage]> {
         None
+    }
+
+    /// Bytes that are free to everybody in the file system that is mounted at a path.
+    fn free_bytes(&self, _path: &str) -> Result<u64, HostError> {
+        Err(HostError::NotRecorded { what: "free space" })
     }
 
     /// The facts of a running system; `None` for a recording.
@@ -166,10 +172,14 @@ impl fmt::Display for FileKind {
 pub struct LiveFacts {
     /// Memory that the operating system can use, in bytes.
     pub usable_memory_bytes: Option<u64>,
+    /// Swap space, in bytes.
+    pub swap_bytes: Option<u64>,
     /// Last boot, whole seconds.
     pub boot_time: Option<EndpointTime>,
     /// Release of the running kernel.
     pub kernel_release: Option<String>,
+    /// How it was built, in its own words.
+    pub kernel_build: Option<String>,
     /// Host name.
     pub hostname: Option<String>,
     /// Architecture as the kernel names it, such as `x86_64`.
@@ -234,6 +244,14 @@ pub struct Link {
     pub is_pair: bool,
     /// Addresses in use, without the temporary ones that IPv6 changes every day.
     pub addresses: Vec<IpAddr>,
+    /// The networks of these addresses: first address and length of the prefix.
+    pub networks: Vec<(IpAddr, u8)>,
+    /// Where default routes over it lead.
+    pub gateways: Vec<IpAddr>,
+    /// Largest packet in bytes.
+    pub mtu: Option<u32>,
+    /// Whether something answers at the other end of the line.
+    pub connected: bool,
 }
 
 /// Why something could not be read.

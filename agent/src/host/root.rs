@@ -107,6 +107,15 @@ impl Root {
         }
     }
 
+    /// Bytes that are free to everybody in the file system at a path.
+    pub(super) fn free_bytes(&self, path: &str) -> Result<u64, HostError> {
+        // The root itself has an empty path.
+        let path = if path.is_empty() { "." } else { path };
+        let place = self.open_at(path, OFlags::PATH | OFlags::CLOEXEC)?;
+        let found = rustix::fs::fstatvfs(&place).map_err(|errno| failure(path, errno))?;
+        Ok(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
     /// What a path is.
     pub(super) fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
         let stat = if self.fenced {

@@ -116,6 +116,7 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
             with.text("Version", &board.version);
             with.text("Serial Number", &board.serial);
             with.text("Asset Tag", &board.asset_tag);
+            with.text("Location In Chassis", &board.location);
             with.compared
         }
         ItemKind::Chassis(chassis) => {
@@ -124,6 +125,7 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
             with.text("Version", &chassis.version);
             with.text("Serial Number", &chassis.serial);
             with.text("Asset Tag", &chassis.asset_tag);
+            with.text("SKU Number", &chassis.sku);
             let kind = chassis.kind.map(|kind| match kind {
                 3 => "Desktop".to_owned(),
                 9 => "Laptop".to_owned(),
@@ -140,6 +142,7 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
             with.text("Vendor", &firmware.vendor);
             with.text("Version", &firmware.version);
             with.text("Release Date", &firmware.release_date);
+            with.text("BIOS Revision", &firmware.release);
             let version = firmware.smbios_version.as_deref().unwrap();
             assert!(dump.printed.contains(&format!("SMBIOS {version} present.")), "{} {version}", dump.name);
             let own: Vec<&str> = expected
@@ -195,7 +198,17 @@ fn compare(dump: &Dump, item: &ItemKind, expected: &[Printed<'_>]) -> usize {
             let modules = expected.iter().filter(|printed| printed.kind == 17);
             let installed: u64 = modules.filter_map(Printed::module_bytes).sum();
             assert_eq!(memory.installed_bytes, Some(installed), "{}", dump.name);
-            2
+            let arrays = || expected.iter().filter(|printed| printed.kind == 16);
+            let maximum: u64 = arrays().filter_map(|array| array.bytes("Maximum Capacity")).sum();
+            assert_eq!(memory.maximum_bytes, Some(maximum), "{}", dump.name);
+            let correction = arrays().find_map(|array| array.fields.get("Error Correction Type").copied());
+            assert_eq!(
+                memory.error_correction.as_deref().map(str::to_lowercase),
+                correction.map(|correction| correction.trim().to_lowercase()),
+                "{}",
+                dump.name
+            );
+            4
         }
         ItemKind::Disk(_)
         | ItemKind::NetworkAdapter(_)

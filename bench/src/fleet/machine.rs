@@ -64,6 +64,7 @@ impl Machine {
                 version: None,
                 serial: (!is_virtual).then(|| format!("L1{}", serial::letters(self.seed, self.device, 8))),
                 asset_tag: None,
+                location: None,
             }),
             ItemKind::Chassis(Chassis {
                 handle: 0x300,
@@ -72,6 +73,7 @@ impl Machine {
                 version: None,
                 serial: (!is_virtual).then_some(serial),
                 asset_tag: None,
+                sku: None,
             }),
             ItemKind::Firmware(Firmware {
                 vendor: Some(model.firmware_vendor.to_owned()),
@@ -84,6 +86,7 @@ impl Machine {
                 usable_bytes: Some(u64::from(model.modules) * model.module_gib * GIB - GIB / 4),
                 installed_bytes: Some(u64::from(model.modules) * model.module_gib * GIB),
                 slots: Some(model.modules),
+                ..Memory::default()
             }),
         ];
         items.extend((0..model.sockets).map(|socket| {

@@ -9,6 +9,8 @@ pub struct Account {
     pub name: String,
     /// Numeric id.
     pub uid: u32,
+    /// Numeric id of its first group.
+    pub gid: Option<u32>,
     /// Name of the person or purpose.
     pub full_name: Option<String>,
     /// Home folder.
@@ -21,7 +23,7 @@ pub struct Account {
     pub privileged: Option<bool>,
 }
 
-/// One group whose members may do more than others.
+/// One local group.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Group {
     /// Name.
@@ -30,6 +32,8 @@ pub struct Group {
     pub gid: u32,
     /// Login names, sorted, at most 1,000.
     pub members: Vec<String>,
+    /// Whether its members may do more than others.
+    pub privileged: Option<bool>,
 }
 
 /// When somebody last logged in. Told only where charter and machine allow it.

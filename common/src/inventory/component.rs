@@ -21,6 +21,14 @@ pub struct Processor {
     pub asset_tag: Option<String>,
     /// Part number.
     pub part_number: Option<String>,
+    /// Family by the processor's own word, decimal.
+    pub family: Option<u32>,
+    /// Model by the processor's own word, decimal.
+    pub model_number: Option<u32>,
+    /// Stepping by the processor's own word.
+    pub stepping: Option<u32>,
+    /// Revision of the microcode in force, such as `0xf4`.
+    pub microcode: Option<String>,
 }
 
 /// One populated memory slot: SMBIOS type 17.

@@ -43,6 +43,8 @@ pub struct Baseboard {
     pub serial: Option<String>,
     /// Asset tag.
     pub asset_tag: Option<String>,
+    /// Where in the chassis it sits.
+    pub location: Option<String>,
 }
 
 /// SMBIOS type 3.
@@ -60,6 +62,8 @@ pub struct Chassis {
     pub serial: Option<String>,
     /// Asset tag.
     pub asset_tag: Option<String>,
+    /// Stock-keeping unit.
+    pub sku: Option<String>,
 }
 
 /// SMBIOS type 0.
@@ -71,6 +75,8 @@ pub struct Firmware {
     pub version: Option<String>,
     /// Release date as written, usually mm/dd/yyyy.
     pub release_date: Option<String>,
+    /// The release in numbers, such as `1.27`, where the version is a name.
+    pub release: Option<String>,
     /// The SMBIOS version of the tables, such as `3.2.0`.
     pub smbios_version: Option<String>,
     /// What the maker wrote for itself: SMBIOS type 11.
@@ -86,4 +92,10 @@ pub struct Memory {
     pub installed_bytes: Option<u64>,
     /// Slots on the board, populated or not.
     pub slots: Option<u32>,
+    /// What the board takes at most, in bytes.
+    pub maximum_bytes: Option<u64>,
+    /// How the board mends errors: `none`, `parity`, `single-bit ECC`, `multi-bit ECC`, `CRC`.
+    pub error_correction: Option<String>,
+    /// Swap space, in bytes.
+    pub swap_bytes: Option<u64>,
 }

@@ -104,7 +104,7 @@ pub enum ItemKind {
     Monitor(Monitor),
     /// A cloud instance, by its metadata service.
     CloudInstance(CloudInstance),
-    /// One mounted file system or swap space that keeps data.
+    /// One file system or swap space that keeps data, or a partition that is not in use.
     Volume(Volume),
     /// Settings of the machine as a whole.
     Security(Security),
@@ -114,7 +114,7 @@ pub enum ItemKind {
     Certificate(Certificate),
     /// One local account.
     Account(Account),
-    /// One group whose members may do more than others.
+    /// One local group.
     Group(Group),
     /// When somebody last logged in. Told only where charter and machine allow it.
     Login(Login),

@@ -87,6 +87,16 @@ pub struct NetworkAdapter {
     pub speed_mbps: Option<u32>,
     /// Addresses in use, at most 64, sorted.
     pub addresses: Vec<IpAddr>,
+    /// The networks of these addresses as prefix and length, such as `192.0.2.0/24`, at most 64, sorted.
+    pub networks: Vec<String>,
+    /// Where default routes over it lead, at most 64, sorted.
+    pub gateways: Vec<String>,
+    /// Largest packet in bytes.
+    pub mtu: Option<u32>,
+    /// Whether a line or a radio network is connected.
+    pub connected: Option<bool>,
+    /// Bus address of its PCI function, such as `0000:00:1f.6`.
+    pub bus_address: Option<String>,
 }
 
 #[cfg(test)]

@@ -19,12 +19,18 @@ pub struct OperatingSystem {
     pub pretty_name: Option<String>,
     /// Release of the running kernel.
     pub kernel: Option<String>,
+    /// How the running kernel was built, as it says itself; distributions put their package's version there.
+    pub kernel_build: Option<String>,
     /// Machine architecture as the kernel names it, such as `x86_64`.
     pub architecture: Option<String>,
     /// `/etc/machine-id`, 32 lower-case hexadecimal digits.
     pub machine_id: Option<String>,
     /// Host name.
     pub hostname: Option<String>,
+    /// DNS domain, as the resolver has it.
+    pub domain: Option<String>,
+    /// Name servers that the resolver asks, in its order.
+    pub name_servers: Vec<String>,
     /// Last boot, by the endpoint's clock, whole seconds.
     pub boot_time: Option<EndpointTime>,
     /// os-release `VARIANT`, such as `Workstation Edition`.

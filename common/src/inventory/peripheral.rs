@@ -15,6 +15,8 @@ pub struct PciDevice {
     pub subsystem_vendor_id: Option<u32>,
     /// Subsystem device id, 16 bits.
     pub subsystem_device_id: Option<u32>,
+    /// Revision of the device.
+    pub revision: Option<u32>,
     /// Class by pci.ids, such as `VGA compatible controller`.
     pub class: Option<String>,
     /// Vendor by pci.ids.

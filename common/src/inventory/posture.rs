@@ -4,19 +4,24 @@
 
 use crate::time::EndpointTime;
 
-/// One mounted file system or swap space that keeps data.
+/// One file system or swap space that keeps data, or a partition that is neither mounted nor used otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Volume {
     /// Device, such as `dm-0` or `nvme0n1p2`.
     pub device: String,
-    /// Where it is mounted; `swap` for swap space.
+    /// Where it is mounted; `swap` for swap space, empty for a partition that is not in use.
     pub mount_point: String,
     /// Type of file system.
     pub file_system: Option<String>,
     /// Name given to it.
     pub label: Option<String>,
+    /// Number of the file system, as `/dev/disk/by-uuid` has it.
+    pub uuid: Option<String>,
     /// Size in bytes.
     pub size_bytes: Option<u64>,
+    /// Room that is left, in bytes: rounded down to a sixteenth of the size, so that a report need not change with
+    /// every file.
+    pub free_bytes: Option<u64>,
     /// Whether what is written is encrypted on its way to the disk.
     pub encrypted: Option<bool>,
     /// How, such as `LUKS2`, `LUKS1`, `plain dm-crypt`, `fscrypt`.
@@ -42,6 +47,8 @@ pub struct Security {
     pub automatic_updates: Option<bool>,
     /// Whether an idle screen locks for everyone.
     pub screen_lock: Option<bool>,
+    /// Whether the kernel keeps to the algorithms that FIPS 140 allows.
+    pub fips: Option<bool>,
 }
 
 /// One endpoint protection program.

@@ -134,9 +134,7 @@ pub fn item_from_wire(wire: v1::Item) -> Result<Option<Item>, Invalid> {
         v1::item::Kind::Chassis(chassis) => ItemKind::Chassis(chassis.try_into()?),
         v1::item::Kind::Firmware(firmware) => ItemKind::Firmware(firmware.try_into()?),
         v1::item::Kind::Processor(processor) => ItemKind::Processor(processor.try_into()?),
-        v1::item::Kind::Memory(v1::Memory { usable_bytes, installed_bytes, slots }) => {
-            ItemKind::Memory(Memory { usable_bytes, installed_bytes, slots })
-        }
+        v1::item::Kind::Memory(memory) => ItemKind::Memory(memory.try_into()?),
         v1::item::Kind::MemoryModule(module) => ItemKind::MemoryModule(module.try_into()?),
         v1::item::Kind::Disk(disk) => ItemKind::Disk(disk.try_into()?),
         v1::item::Kind::NetworkAdapter(adapter) => ItemKind::NetworkAdapter(adapter.try_into()?),
@@ -177,13 +175,7 @@ fn kind_to_wire(kind: &ItemKind) -> v1::item::Kind {
         ItemKind::Chassis(chassis) => v1::item::Kind::Chassis(chassis.into()),
         ItemKind::Firmware(firmware) => v1::item::Kind::Firmware(firmware.into()),
         ItemKind::Processor(processor) => v1::item::Kind::Processor(processor.into()),
-        ItemKind::Memory(Memory { usable_bytes, installed_bytes, slots }) => {
-            v1::item::Kind::Memory(v1::Memory {
-                usable_bytes: *usable_bytes,
-                installed_bytes: *installed_bytes,
-                slots: *slots,
-            })
-        }
+        ItemKind::Memory(memory) => v1::item::Kind::Memory(memory.into()),
         ItemKind::MemoryModule(module) => v1::item::Kind::MemoryModule(module.into()),
         ItemKind::Disk(disk) => v1::item::Kind::Disk(disk.into()),
         ItemKind::NetworkAdapter(adapter) => v1::item::Kind::NetworkAdapter(adapter.into()),
@@ -217,11 +209,14 @@ fn kind_to_wire(kind: &ItemKind) -> v1::item::Kind {
 
 convert!(System { opt manufacturer, opt product_name, opt version, opt serial, opt uuid, opt sku, opt family,
     opt hypervisor, opt container, same is_virtual, });
-convert!(Baseboard { handle handle, opt manufacturer, opt product, opt version, opt serial, opt asset_tag, });
-convert!(Firmware { opt vendor, opt version, opt release_date, opt smbios_version,
+convert!(Baseboard { handle handle, opt manufacturer, opt product, opt version, opt serial, opt asset_tag,
+    opt location, });
+convert!(Firmware { opt vendor, opt version, opt release_date, opt release, opt smbios_version,
     list oem_strings, });
+convert!(Memory { opt error_correction, same usable_bytes, same installed_bytes, same slots, same maximum_bytes,
+    same swap_bytes, });
 convert!(Processor { text socket, opt manufacturer, opt model, opt serial, opt asset_tag, opt part_number,
-    same cores, same threads, same max_mhz, });
+    opt microcode, same cores, same threads, same max_mhz, same family, same model_number, same stepping, });
 convert!(MemoryModule { handle handle, text locator, opt bank, opt manufacturer, opt part_number, opt serial,
     opt asset_tag, opt kind, opt form_factor, same size_bytes, same speed_mts, });
 convert!(Disk { text name, opt model, opt vendor, opt serial, opt wwn, opt firmware, opt transport, same size_bytes,
@@ -231,7 +226,7 @@ convert!(Package { text purl_type, text namespace, text name, text version, text
 
 impl From<&Chassis> for v1::Chassis {
     fn from(value: &Chassis) -> Self {
-        let Chassis { handle, manufacturer, kind, version, serial, asset_tag } = value;
+        let Chassis { handle, manufacturer, kind, version, serial, asset_tag, sku } = value;
         Self {
             handle: u32::from(*handle),
             manufacturer: manufacturer.clone(),
@@ -239,6 +234,7 @@ impl From<&Chassis> for v1::Chassis {
             version: version.clone(),
             serial: serial.clone(),
             asset_tag: asset_tag.clone(),
+            sku: sku.clone(),
         }
     }
 }
@@ -247,7 +243,7 @@ impl TryFrom<v1::Chassis> for Chassis {
     type Error = Invalid;
 
     fn try_from(value: v1::Chassis) -> Result<Self, Invalid> {
-        let v1::Chassis { handle: place, manufacturer, kind, version, serial, asset_tag } = value;
+        let v1::Chassis { handle: place, manufacturer, kind, version, serial, asset_tag, sku } = value;
         let kind = kind.map(u8::try_from).transpose().map_err(|_| Invalid::Malformed { field: "kind" })?;
         Ok(Self {
             handle: handle(place)?,
@@ -256,14 +252,28 @@ impl TryFrom<v1::Chassis> for Chassis {
             version: optional_text("version", version)?,
             serial: optional_text("serial", serial)?,
             asset_tag: optional_text("asset_tag", asset_tag)?,
+            sku: optional_text("sku", sku)?,
         })
     }
 }
 
 impl From<&NetworkAdapter> for v1::NetworkAdapter {
     fn from(value: &NetworkAdapter) -> Self {
-        let NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, speed_mbps, addresses } =
-            value;
+        let NetworkAdapter {
+            name,
+            permanent_mac,
+            mac,
+            kind,
+            wireless,
+            driver,
+            speed_mbps,
+            addresses,
+            networks,
+            gateways,
+            mtu,
+            connected,
+            bus_address,
+        } = value;
         let kind = match kind {
             AdapterKind::Unknown => v1::AdapterKind::Unspecified,
             AdapterKind::BuiltIn => v1::AdapterKind::BuiltIn,
@@ -280,6 +290,11 @@ impl From<&NetworkAdapter> for v1::NetworkAdapter {
             driver: driver.clone(),
             speed_mbps: *speed_mbps,
             addresses: addresses.iter().map(ToString::to_string).collect(),
+            networks: networks.clone(),
+            gateways: gateways.clone(),
+            mtu: *mtu,
+            connected: *connected,
+            bus_address: bus_address.clone(),
         }
     }
 }
@@ -288,9 +303,24 @@ impl TryFrom<v1::NetworkAdapter> for NetworkAdapter {
     type Error = Invalid;
 
     fn try_from(value: v1::NetworkAdapter) -> Result<Self, Invalid> {
-        let v1::NetworkAdapter { name, permanent_mac, mac, kind, wireless, driver, speed_mbps, addresses } =
-            value;
+        let v1::NetworkAdapter {
+            name,
+            permanent_mac,
+            mac,
+            kind,
+            wireless,
+            driver,
+            speed_mbps,
+            addresses,
+            networks,
+            gateways,
+            mtu,
+            connected,
+            bus_address,
+        } = value;
         bounded("addresses", &addresses, limits::ADAPTER_ADDRESSES)?;
+        bounded("networks", &networks, limits::ADAPTER_ADDRESSES)?;
+        bounded("gateways", &gateways, limits::ADAPTER_ADDRESSES)?;
         let address = |field, text: Option<String>| {
             text.map(|text| text.parse()).transpose().map_err(|_| Invalid::Malformed { field })
         };
@@ -313,6 +343,11 @@ impl TryFrom<v1::NetworkAdapter> for NetworkAdapter {
                 .iter()
                 .map(|text| text.parse().map_err(|_| Invalid::Malformed { field: "addresses" }))
                 .collect::<Result<_, _>>()?,
+            networks: texts("networks", networks)?,
+            gateways: texts("gateways", gateways)?,
+            mtu,
+            connected,
+            bus_address: optional_text("bus_address", bus_address)?,
         })
     }
 }

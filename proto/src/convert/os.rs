@@ -28,6 +28,9 @@ impl From<&OperatingSystem> for v1::OperatingSystem {
             reboot_required,
             pending_updates,
             pending_security_updates,
+            kernel_build,
+            domain,
+            name_servers,
         } = value;
         Self {
             id: id.clone(),
@@ -50,6 +53,9 @@ impl From<&OperatingSystem> for v1::OperatingSystem {
             reboot_required: *reboot_required,
             pending_updates: *pending_updates,
             pending_security_updates: *pending_security_updates,
+            kernel_build: kernel_build.clone(),
+            domain: domain.clone(),
+            name_servers: name_servers.clone(),
         }
     }
 }
@@ -79,6 +85,9 @@ impl TryFrom<v1::OperatingSystem> for OperatingSystem {
             reboot_required,
             pending_updates,
             pending_security_updates,
+            kernel_build,
+            domain,
+            name_servers,
         } = value;
         Ok(Self {
             id: optional_text("id", id)?,
@@ -101,6 +110,9 @@ impl TryFrom<v1::OperatingSystem> for OperatingSystem {
             reboot_required,
             pending_updates,
             pending_security_updates,
+            kernel_build: optional_text("kernel_build", kernel_build)?,
+            domain: optional_text("domain", domain)?,
+            name_servers: texts("name_servers", name_servers)?,
         })
     }
 }

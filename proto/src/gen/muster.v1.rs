@@ -1539,6 +1539,8 @@ pub struct Baseboard {
     pub serial: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "6")]
     pub asset_tag: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub location: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Baseboard {
     const NAME: &'static str = "Baseboard";
@@ -1566,6 +1568,8 @@ pub struct Chassis {
     pub serial: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "6")]
     pub asset_tag: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub sku: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Chassis {
     const NAME: &'static str = "Chassis";
@@ -1590,6 +1594,9 @@ pub struct Firmware {
     pub smbios_version: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, repeated, tag = "5")]
     pub oem_strings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// In numbers, such as `1.27`, where the version is a name.
+    #[prost(string, optional, tag = "6")]
+    pub release: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Firmware {
     const NAME: &'static str = "Firmware";
@@ -1621,6 +1628,15 @@ pub struct Processor {
     pub asset_tag: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(string, optional, tag = "9")]
     pub part_number: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(uint32, optional, tag = "10")]
+    pub family: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "11")]
+    pub model_number: ::core::option::Option<u32>,
+    #[prost(uint32, optional, tag = "12")]
+    pub stepping: ::core::option::Option<u32>,
+    /// Revision of the microcode in force, such as `0xf4`.
+    #[prost(string, optional, tag = "13")]
+    pub microcode: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Processor {
     const NAME: &'static str = "Processor";
@@ -1632,7 +1648,7 @@ impl ::prost::Name for Processor {
         "/muster.v1.Processor".into()
     }
 }
-#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Memory {
     #[prost(uint64, optional, tag = "1")]
     pub usable_bytes: ::core::option::Option<u64>,
@@ -1640,6 +1656,14 @@ pub struct Memory {
     pub installed_bytes: ::core::option::Option<u64>,
     #[prost(uint32, optional, tag = "3")]
     pub slots: ::core::option::Option<u32>,
+    /// What the board takes at most.
+    #[prost(uint64, optional, tag = "4")]
+    pub maximum_bytes: ::core::option::Option<u64>,
+    /// `none`, `parity`, `single-bit ECC`, `multi-bit ECC`, `CRC`.
+    #[prost(string, optional, tag = "5")]
+    pub error_correction: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(uint64, optional, tag = "6")]
+    pub swap_bytes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for Memory {
     const NAME: &'static str = "Memory";
@@ -1740,6 +1764,20 @@ pub struct NetworkAdapter {
     pub addresses: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
     #[prost(uint32, optional, tag = "8")]
     pub speed_mbps: ::core::option::Option<u32>,
+    /// Prefix and length, such as `192.0.2.0/24`.
+    #[prost(string, repeated, tag = "9")]
+    pub networks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Where default routes over it lead.
+    #[prost(string, repeated, tag = "10")]
+    pub gateways: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(uint32, optional, tag = "11")]
+    pub mtu: ::core::option::Option<u32>,
+    /// Whether a line or a radio network is connected.
+    #[prost(bool, optional, tag = "12")]
+    pub connected: ::core::option::Option<bool>,
+    /// Of its PCI function, such as `0000:00:1f.6`.
+    #[prost(string, optional, tag = "13")]
+    pub bus_address: ::core::option::Option<::prost::alloc::string::String>,
 }
 impl ::prost::Name for NetworkAdapter {
     const NAME: &'static str = "NetworkAdapter";
@@ -1793,6 +1831,15 @@ pub struct OperatingSystem {
     pub pending_updates: ::core::option::Option<u32>,
     #[prost(uint32, optional, tag = "20")]
     pub pending_security_updates: ::core::option::Option<u32>,
+    /// How the running kernel was built, as it says itself.
+    #[prost(string, optional, tag = "21")]
+    pub kernel_build: ::core::option::Option<::prost::alloc::string::String>,
+    /// DNS domain, as the resolver has it.
+    #[prost(string, optional, tag = "22")]
+    pub domain: ::core::option::Option<::prost::alloc::string::String>,
+    /// In the order in which the resolver asks them.
+    #[prost(string, repeated, tag = "23")]
+    pub name_servers: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for OperatingSystem {
     const NAME: &'static str = "OperatingSystem";
@@ -2135,6 +2182,9 @@ pub struct PciDevice {
     /// Serial number, where the device states one.
     #[prost(string, optional, tag = "11")]
     pub serial: ::core::option::Option<::prost::alloc::string::String>,
+    /// Revision of the device.
+    #[prost(uint32, optional, tag = "12")]
+    pub revision: ::core::option::Option<u32>,
 }
 impl ::prost::Name for PciDevice {
     const NAME: &'static str = "PciDevice";
@@ -2308,6 +2358,12 @@ pub struct Volume {
     /// How, such as `LUKS2`, `LUKS1`, `plain dm-crypt`, `fscrypt`.
     #[prost(string, optional, tag = "7")]
     pub encryption: ::core::option::Option<::prost::alloc::string::String>,
+    /// Number of the file system.
+    #[prost(string, optional, tag = "8")]
+    pub uuid: ::core::option::Option<::prost::alloc::string::String>,
+    /// Rounded down to a sixteenth of the size.
+    #[prost(uint64, optional, tag = "9")]
+    pub free_bytes: ::core::option::Option<u64>,
 }
 impl ::prost::Name for Volume {
     const NAME: &'static str = "Volume";
@@ -2346,6 +2402,9 @@ pub struct Security {
     /// Whether an idle screen locks for everyone.
     #[prost(bool, optional, tag = "8")]
     pub screen_lock: ::core::option::Option<bool>,
+    /// Whether the kernel keeps to the algorithms that FIPS 140 allows.
+    #[prost(bool, optional, tag = "9")]
+    pub fips: ::core::option::Option<bool>,
 }
 impl ::prost::Name for Security {
     const NAME: &'static str = "Security";
@@ -2448,6 +2507,9 @@ pub struct Account {
     /// Whether it is root or in a privileged group.
     #[prost(bool, optional, tag = "7")]
     pub privileged: ::core::option::Option<bool>,
+    /// Numeric id of its first group.
+    #[prost(uint32, optional, tag = "8")]
+    pub gid: ::core::option::Option<u32>,
 }
 impl ::prost::Name for Account {
     const NAME: &'static str = "Account";
@@ -2471,6 +2533,9 @@ pub struct Group {
     /// Login names, sorted, at most 1,000.
     #[prost(string, repeated, tag = "3")]
     pub members: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Whether its members may do more than others.
+    #[prost(bool, optional, tag = "4")]
+    pub privileged: ::core::option::Option<bool>,
 }
 impl ::prost::Name for Group {
     const NAME: &'static str = "Group";

@@ -194,6 +194,7 @@ mod tests {
                 usable_bytes: Some(u64::MAX),
                 installed_bytes: Some(0),
                 slots: Some(u32::MAX),
+                ..domain::Memory::default()
             }),
             domain::ItemKind::NetworkAdapter(domain::NetworkAdapter {
                 mac: Some(domain::MacAddress([2, 0, 0, 0, 0, 1])),

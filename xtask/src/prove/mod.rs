@@ -9,6 +9,7 @@
 
 mod clone;
 mod disk;
+mod dmi;
 mod durability;
 mod fuzz;
 mod glibc;
@@ -54,6 +55,11 @@ const PROOFS: &[Proof] = &[
         name: "clone",
         shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
         run: clone::run,
+    },
+    Proof {
+        name: "dmi",
+        shows: "the agent tells every number that dmidecode prints of a machine's parts, and no other",
+        run: dmi::run,
     },
     Proof {
         name: "durability",

@@ -1,4 +1,4 @@
-//! Local accounts and the groups whose members may do more than others: passwd(5), group(5), shadow(5).
+//! Local accounts and groups, and which of them may do more than others: passwd(5), group(5), shadow(5).
 //!
 //! Of a password nothing is kept but whether there is one that opens; logins are another source.
 
@@ -61,7 +61,7 @@ impl Source for AccountSource {
         let groups: Vec<Group> = lines(&groups).filter_map(|line| group(&line, &accounts)).collect();
         let root: BTreeSet<&str> = groups
             .iter()
-            .filter(|group| !NOT_ROOT.contains(&group.name.as_str()))
+            .filter(|group| group.privileged == Some(true) && !NOT_ROOT.contains(&group.name.as_str()))
             .flat_map(|group| group.members.iter().map(String::as_str))
             .collect();
         for (account, _) in &mut accounts {
@@ -121,6 +121,7 @@ fn account(fields: &[String], open: Option<&BTreeMap<String, bool>>) -> Option<(
     };
     let account = Account {
         uid: uid.parse().ok()?,
+        gid: gid.parse().ok(),
         full_name: comment.split(',').next().and_then(|name| text::clean(name.as_bytes())),
         home: value(home),
         shell: value(shell),
@@ -134,14 +135,16 @@ fn account(fields: &[String], open: Option<&BTreeMap<String, bool>>) -> Option<(
 /// Name, password, gid, members; those whose first group it is are members too.
 fn group(fields: &[String], accounts: &[(Account, u32)]) -> Option<Group> {
     let [name, _, gid, members] = fields else { return None };
-    if !PRIVILEGED.contains(&name.as_str()) {
-        return None;
-    }
     let gid: u32 = gid.parse().ok()?;
     let listed = members.split(',').filter_map(|member| text::clean(member.as_bytes()));
     let first = accounts.iter().filter(|(_, first)| *first == gid).map(|(account, _)| account.name.clone());
     let members: BTreeSet<String> = listed.chain(first).collect();
-    Some(Group { name: name.clone(), gid, members: members.into_iter().take(MEMBERS_LIMIT).collect() })
+    Some(Group {
+        gid,
+        members: members.into_iter().take(MEMBERS_LIMIT).collect(),
+        privileged: Some(PRIVILEGED.contains(&name.as_str())),
+        name: text::clean(name.as_bytes())?,
+    })
 }
 
 #[cfg(test)]
@@ -192,8 +195,17 @@ mod tests {
         let member = |name, members: &str| (name, members.to_owned());
         assert_eq!(
             members,
-            [member("root", "root"), member("sudo", "ada"), member("docker", "bob"), member("adm", "eve")]
+            [
+                member("root", "root"),
+                member("sudo", "ada"),
+                member("docker", "bob"),
+                member("adm", "eve"),
+                member("users", "eve"),
+            ]
         );
+        let privileged: Vec<_> = groups.iter().map(|group| group.privileged == Some(true)).collect();
+        assert_eq!(privileged, [true, true, true, true, false]);
+        assert_eq!(accounts[2].gid, Some(1000));
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Functions on the PCI bus, with their names.
 //!
-//! Knows where the kernel lists them and where systems keep the list of names. One file tells all that is read of a
+//! Knows where the kernel lists them and where systems keep the list of names. Two files tell all that is read of a
 //! function; its configuration space is left alone, since reading it may wake what sleeps.
 
 use muster_common::inventory::{ErrorKind, Item, ItemKind, PciDevice, SectionName};
@@ -52,7 +52,12 @@ impl Source for PciSource {
         let names = read::names(host, FOLDER, FUNCTIONS_LIMIT, &mut problems).unwrap_or_default();
         let mut devices: Vec<PciDevice> = names
             .iter()
-            .filter_map(|name| device(&Uevent::read(host, &format!("{FOLDER}/{name}"), &mut problems)?, name))
+            .filter_map(|name| {
+                let folder = format!("{FOLDER}/{name}");
+                let mut device = device(&Uevent::read(host, &folder, &mut problems)?, name)?;
+                device.revision = revision(host, &folder, &mut problems);
+                Some(device)
+            })
             .collect();
         if !devices.is_empty() {
             name_all(host, &mut devices, &mut problems);
@@ -81,6 +86,12 @@ fn device(event: &Uevent, address: &str) -> Option<PciDevice> {
         driver: event.text("DRIVER"),
         ..PciDevice::default()
     })
+}
+
+/// A hexadecimal number such as `0x01`.
+fn revision(host: &dyn Host, folder: &str, problems: &mut Problems) -> Option<u32> {
+    let value = read::value(host, &format!("{folder}/revision"), problems)?;
+    u32::from_str_radix(value.strip_prefix("0x")?, 16).ok()
 }
 
 /// Looks the names up; a machine without the list has numbers only.
@@ -141,6 +152,7 @@ mod tests {
     fn devices(list: Option<&str>) -> (Vec<PciDevice>, Problems) {
         let mut files = vec![
             ("sys/bus/pci/devices/0000:00:02.0/uevent", GRAPHICS),
+            ("sys/bus/pci/devices/0000:00:02.0/revision", "0x07\n"),
             (
                 "sys/bus/pci/devices/0000:00:1f.0/uevent",
                 "PCI_CLASS=60100\nPCI_ID=8086:9D4E\nPCI_SUBSYS_ID=0000:0000\n",
@@ -164,6 +176,7 @@ mod tests {
         let (found, problems) = devices(Some(list));
         assert!(problems.is_empty());
         let expected = PciDevice {
+            revision: Some(7),
             address: "0000:00:02.0".to_owned(),
             class_code: 0x03_0000,
             vendor_id: 0x8086,

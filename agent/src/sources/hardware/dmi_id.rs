@@ -46,6 +46,7 @@ pub(super) fn baseboard(host: &dyn Host, problems: &mut Problems) -> Option<Base
         version: value("board_version"),
         serial: value("board_serial"),
         asset_tag: value("board_asset_tag"),
+        location: None,
     };
     (board != Baseboard::default()).then_some(board)
 }
@@ -60,6 +61,7 @@ pub(super) fn chassis(host: &dyn Host, problems: &mut Problems) -> Option<Chassi
         version: value("chassis_version"),
         serial: value("chassis_serial"),
         asset_tag: value("chassis_asset_tag"),
+        sku: None,
     };
     (chassis != Chassis::default()).then_some(chassis)
 }
@@ -71,6 +73,7 @@ pub(super) fn firmware(host: &dyn Host, problems: &mut Problems) -> Option<Firmw
         vendor: value("bios_vendor"),
         version: value("bios_version"),
         release_date: value("bios_date"),
+        release: value("bios_release"),
         smbios_version: None,
         oem_strings: Vec::new(),
     };

@@ -46,6 +46,7 @@ impl Source for MemorySource {
             Some(facts) => facts.usable_memory_bytes,
             None => usable(host, &mut problems),
         };
+        memory.swap_bytes = host.live().and_then(|facts| facts.swap_bytes);
         let items =
             if memory == Memory::default() { Vec::new() } else { vec![Item::new(ItemKind::Memory(memory))] };
         SectionPart { items, problems }
@@ -73,11 +74,14 @@ fn by_firmware(host: &dyn Host) -> Memory {
         .filter(|(_, array)| counts(*array))
         .filter_map(|(module, _)| module.size_bytes)
         .collect();
-    let slots: Vec<u32> = arrays.values().filter(|a| a.is_system_memory).filter_map(|a| a.slots).collect();
+    let boards = || arrays.values().filter(|array| array.is_system_memory);
     Memory {
         usable_bytes: None,
         installed_bytes: sizes.iter().copied().reduce(u64::saturating_add),
-        slots: slots.iter().copied().reduce(u32::saturating_add),
+        slots: boards().filter_map(|array| array.slots).reduce(u32::saturating_add),
+        maximum_bytes: boards().filter_map(|array| array.maximum_bytes).reduce(u64::saturating_add),
+        error_correction: boards().find_map(|array| array.error_correction).map(str::to_owned),
+        swap_bytes: None,
     }
 }
 

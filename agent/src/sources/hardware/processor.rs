@@ -100,6 +100,10 @@ fn by_kernel(host: &dyn Host, problems: &mut Problems) -> Vec<Processor> {
                 cores: number("cpu cores"),
                 threads: Some(0),
                 max_mhz,
+                family: number("cpu family"),
+                model_number: number("model"),
+                stepping: number("stepping"),
+                microcode: value("microcode"),
                 ..Processor::default()
             });
         processor.threads = processor.threads.map(|threads| threads + 1);
@@ -113,6 +117,10 @@ fn complete(processor: &mut Processor, seen: &Processor) {
     processor.cores = processor.cores.or(seen.cores);
     processor.threads = processor.threads.or(seen.threads);
     processor.max_mhz = processor.max_mhz.or(seen.max_mhz);
+    processor.family = seen.family;
+    processor.model_number = seen.model_number;
+    processor.stepping = seen.stepping;
+    processor.microcode = seen.microcode.clone();
 }
 
 /// Boards that name all their sockets alike must not lose one of them.

@@ -106,6 +106,14 @@ impl Link<'_> {
         addresses.sort_unstable();
         addresses.dedup();
         addresses.truncate(ADDRESSES_LIMIT);
+        let sorted = |mut texts: Vec<String>| {
+            texts.sort_unstable();
+            texts.dedup();
+            texts.truncate(ADDRESSES_LIMIT);
+            texts
+        };
+        let networks = told.map(|link| link.networks.as_slice()).unwrap_or_default();
+        let gateways = told.map(|link| link.gateways.as_slice()).unwrap_or_default();
         Some(NetworkAdapter {
             name: text::clean(self.name.as_bytes())?,
             permanent_mac: if kind == AdapterKind::Virtual {
@@ -121,6 +129,11 @@ impl Link<'_> {
             driver: read::link_name(self.host, &self.path("device/driver")),
             speed_mbps: if kind == AdapterKind::Virtual { None } else { self.speed() },
             addresses,
+            networks: sorted(networks.iter().map(|(first, prefix)| format!("{first}/{prefix}")).collect()),
+            gateways: sorted(gateways.iter().map(ToString::to_string).collect()),
+            mtu: told.and_then(|link| link.mtu),
+            connected: told.map(|link| link.connected),
+            bus_address: bus_address(&self.place),
         })
     }
 
@@ -193,6 +206,15 @@ impl Link<'_> {
     }
 }
 
+/// The PCI function that is nearest to an adapter, such as `0000:00:1f.6`.
+fn bus_address(place: &str) -> Option<String> {
+    let is_function = |name: &&str| {
+        let bytes = name.as_bytes();
+        bytes.len() == 12 && bytes[4] == b':' && bytes[7] == b':' && bytes[10] == b'.'
+    };
+    place.rsplit('/').find(is_function).and_then(|name| text::clean(name.as_bytes()))
+}
+
 /// Neither all zeroes, as links without an address have, nor a group.
 fn is_usable(mac: &MacAddress) -> bool {
     mac.0 != [0; 6] && !mac.is_multicast()
@@ -236,6 +258,19 @@ mod tests {
             ("devices/pci0000:00/virtio2", vec![device], AdapterKind::BuiltIn),
         ] {
             assert_eq!(adapter(place, &files).kind, expected, "{place}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_function_is_the_adapters() {
+        for (place, expected) in [
+            ("devices/pci0000:00/0000:00:1f.6/net/x0", Some("0000:00:1f.6")),
+            ("devices/pci0000:00/0000:00:1c.0/0000:05:00.1/virtio0/net/x0", Some("0000:05:00.1")),
+            ("devices/pci0000:00/net/x0", None),
+            ("devices/virtual/net/x0", None),
+            ("", None),
+        ] {
+            assert_eq!(bus_address(place).as_deref(), expected, "{place}");
         }
     }
 

@@ -27,6 +27,9 @@ const INSTALLED: [&str; 4] = [
     "root/anaconda-ks.cfg",
     "etc/machine-id",
 ];
+/// Where name servers stand: systemd's stub writes itself into the usual file and the real ones into its own.
+const RESOLVERS: [&str; 2] = ["run/systemd/resolve/resolv.conf", "etc/resolv.conf"];
+const NAME_SERVERS_LIMIT: usize = 16;
 const FILE_LIMIT: usize = 64 * 1024;
 
 /// Adds what these files tell.
@@ -35,6 +38,7 @@ pub(super) fn take(system: &mut OperatingSystem, host: &dyn Host, problems: &mut
     system.reboot_required = reboot_required(host, system.kernel.as_deref(), &system.kernels);
     system.time_zone = time_zone(host, problems);
     system.locale = locale(host, problems);
+    resolver(system, host, problems);
     system.install_time = INSTALLED
         .into_iter()
         .find_map(|path| host.metadata(path).ok())
@@ -111,6 +115,23 @@ fn locale(host: &dyn Host, problems: &mut Problems) -> Option<String> {
     text::clean(value.trim_matches(['"', '\'']).as_bytes())
 }
 
+/// resolv.conf(5): of `domain` and `search` the last one counts, and of what is searched the first.
+fn resolver(system: &mut OperatingSystem, host: &dyn Host, problems: &mut Problems) {
+    let file = RESOLVERS.into_iter().find_map(|path| read::bytes(host, path, FILE_LIMIT, problems));
+    for line in String::from_utf8_lossy(&file.unwrap_or_default()).lines() {
+        let mut words = line.split_whitespace();
+        let (key, value) = (words.next(), words.next().and_then(|word| text::clean(word.as_bytes())));
+        match (key, value) {
+            (Some("nameserver"), Some(server)) if system.name_servers.len() < NAME_SERVERS_LIMIT => {
+                system.name_servers.push(server);
+            }
+            // A dot is the root, which is no domain of one's own.
+            (Some("domain" | "search"), Some(domain)) if domain != "." => system.domain = Some(domain),
+            _ => {}
+        }
+    }
+}
+
 /// The two sentences of update-notifier: how many updates there are, and how many of them mend security.
 fn pending(file: &[u8]) -> Option<(u32, Option<u32>)> {
     let file = String::from_utf8_lossy(file);
@@ -142,6 +163,18 @@ mod tests {
         let files: Vec<(&str, &str)> =
             files.iter().map(|(path, content)| (path.as_str(), *content)).collect();
         read(&files, running).reboot_required
+    }
+
+    #[test]
+    fn the_resolvers_own_file_goes_before_its_stub() {
+        let file = "# made by hand\nsearch a.example b.example\ndomain example.org\noptions edns0\nnameserver\n\
+            nameserver 192.0.2.53\n nameserver 2001:db8::53\nsearch .\n";
+        let found = read(&[(RESOLVERS[1], file)], None);
+        assert_eq!(found.domain.as_deref(), Some("example.org"));
+        assert_eq!(found.name_servers, ["192.0.2.53", "2001:db8::53"]);
+        let stub = (RESOLVERS[1], "nameserver 127.0.0.53\n");
+        let found = read(&[stub, (RESOLVERS[0], "nameserver 192.0.2.1\n")], None);
+        assert_eq!((found.name_servers, found.domain), (vec!["192.0.2.1".to_owned()], None));
     }
 
     #[test]

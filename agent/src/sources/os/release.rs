@@ -46,6 +46,8 @@ impl Source for ReleaseSource {
             "lib/modules",
             "etc/localtime",
             "etc/default/locale",
+            "run/systemd/resolve/resolv.conf",
+            "etc/resolv.conf",
             "the kernel",
         ]
     }
@@ -159,6 +161,7 @@ fn take_kernel(system: &mut OperatingSystem, host: &dyn Host, problems: &mut Pro
     if let Some(facts) = host.live() {
         let clean = |value: &Option<String>| value.as_ref().and_then(|value| text::clean(value.as_bytes()));
         system.kernel = clean(&facts.kernel_release);
+        system.kernel_build = clean(&facts.kernel_build);
         system.hostname = clean(&facts.hostname);
         system.architecture = clean(&facts.architecture);
         system.boot_time = facts.boot_time;
@@ -166,6 +169,7 @@ fn take_kernel(system: &mut OperatingSystem, host: &dyn Host, problems: &mut Pro
         return;
     }
     system.kernel = read::value(host, "proc/sys/kernel/osrelease", problems);
+    system.kernel_build = read::value(host, "proc/sys/kernel/version", problems);
     system.architecture = read::value(host, "proc/sys/kernel/arch", problems);
     system.boot_time = boot_time(host, problems);
     system.hostname = ["etc/hostname", "proc/sys/kernel/hostname"]

@@ -21,6 +21,7 @@ const SECURE_BOOT: &str = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d
 const LOCKDOWN: &str = "sys/kernel/security/lockdown";
 const SELINUX: &str = "sys/fs/selinux/enforce";
 const APPARMOR: &str = "sys/module/apparmor/parameters/enabled";
+const FIPS: &str = "proc/sys/crypto/fips_enabled";
 const UFW: &str = "etc/ufw/ufw.conf";
 const UNATTENDED: &str = "etc/apt/apt.conf.d/20auto-upgrades";
 /// Firewall managers with their units.
@@ -48,7 +49,7 @@ impl Source for SecuritySource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[SECURE_BOOT, LOCKDOWN, SELINUX, APPARMOR, UFW, UNATTENDED, "etc/systemd/system"]
+        &[SECURE_BOOT, LOCKDOWN, SELINUX, APPARMOR, FIPS, UFW, UNATTENDED, "etc/systemd/system"]
     }
 
     fn stamp(&self) -> Stamp {
@@ -68,6 +69,7 @@ impl Source for SecuritySource {
             firewall_active,
             automatic_updates: automatic_updates(host, &mut problems),
             screen_lock: None,
+            fips: fips(host, &mut problems),
         };
         let items = if security == Security::default() {
             Vec::new()
@@ -85,6 +87,14 @@ fn boot_mode(host: &dyn Host) -> Option<&'static str> {
     }
     host.live()?;
     host.metadata("sys/firmware/dmi").is_ok().then_some("bios")
+}
+
+/// A running kernel without the file was built without it.
+fn fips(host: &dyn Host, problems: &mut Problems) -> Option<bool> {
+    match read::value(host, FIPS, problems) {
+        Some(on) => Some(on == "1"),
+        None => host.live().map(|_| false),
+    }
 }
 
 /// Four bytes of attributes, then the value.

@@ -1,7 +1,9 @@
-//! Mounted file systems that keep data, swap, and whether what they hold is encrypted on the disk.
+//! File systems that keep data, swap, partitions that are not in use, and whether what they hold is encrypted on the
+//! disk.
 //!
-//! Knows the device mapper's own words in sysfs (`dm/uuid`), which are there without opening a device or having a key.
-//! Network file systems, and those that the kernel makes up, are not volumes of this machine.
+//! Knows the device mapper's own words in sysfs (`dm/uuid`), which are there without opening a device or having a key,
+//! and udev's word for what no file of the kernel tells. Network file systems, and those that the kernel makes up, are
+//! not volumes of this machine.
 
 use muster_common::inventory::{ErrorKind, Item, ItemKind, SectionName, Volume};
 
@@ -24,6 +26,15 @@ const DEPTH_LIMIT: usize = 10;
 const SLAVES_LIMIT: usize = 64;
 /// sysfs counts in these, whatever the device's own blocks are.
 const SECTOR_BYTES: u64 = 512;
+const BLOCK_DEVICES: &str = "sys/class/block";
+const BLOCK_DEVICES_LIMIT: usize = 16_384;
+/// Disks that have partitions, as the kernel names them.
+const PARTITIONED: [&str; 6] = ["sd", "nvme", "vd", "xvd", "hd", "mmcblk"];
+/// What udev found on a device, by its number; a page or two.
+const UDEV: &str = "run/udev/data/b";
+const UDEV_LIMIT: usize = 64 * 1024;
+/// Free space is told in so many steps of the size.
+const FREE_STEPS: u64 = 16;
 
 /// Volumes.
 #[derive(Debug)]
@@ -39,7 +50,7 @@ impl Source for VolumeSource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[MOUNTS, SWAPS, "sys/dev/block"]
+        &[MOUNTS, SWAPS, "sys/dev/block", BLOCK_DEVICES, "run/udev/data"]
     }
 
     fn stamp(&self) -> Stamp {
@@ -64,8 +75,9 @@ impl Source for VolumeSource {
         let swaps = read::bytes(host, SWAPS, FILE_LIMIT, &mut problems).unwrap_or_default();
         volumes.extend(swaps.split(|byte| *byte == b'\n').skip(1).take(SLAVES_LIMIT).filter_map(swap));
         for volume in volumes.iter_mut().filter(|volume| volume.mount_point == "swap") {
-            complete(host, volume, &format!("sys/class/block/{}", volume.device.clone()), &mut problems);
+            complete(host, volume, &format!("{BLOCK_DEVICES}/{}", volume.device.clone()), &mut problems);
         }
+        partitions(host, &mut volumes, &mut problems);
         let items = volumes.into_iter().map(|volume| Item::new(ItemKind::Volume(volume))).collect();
         SectionPart { items, problems }
     }
@@ -126,9 +138,14 @@ fn volume(host: &dyn Host, mount: Mount, problems: &mut Problems) -> Volume {
     let folder = if host.metadata(&by_number).is_ok() {
         by_number
     } else {
-        format!("sys/class/block/{}", volume.device.trim_start_matches("mapper/"))
+        format!("{BLOCK_DEVICES}/{}", volume.device.trim_start_matches("mapper/"))
     };
     complete(host, &mut volume, &folder, problems);
+    volume.free_bytes = volume.size_bytes.and_then(|size| {
+        let free = host.free_bytes(volume.mount_point.trim_start_matches('/')).ok()?;
+        let step = size.checked_div(FREE_STEPS).filter(|step| *step > 0)?;
+        Some(free / step * step)
+    });
     volume
 }
 
@@ -143,10 +160,47 @@ fn swap(line: &[u8]) -> Option<Volume> {
 fn complete(host: &dyn Host, volume: &mut Volume, folder: &str, problems: &mut Problems) {
     let Some(sectors) = read::number::<u64>(host, &format!("{folder}/size"), problems) else { return };
     volume.size_bytes = sectors.checked_mul(SECTOR_BYTES);
-    volume.label = read::value(host, &format!("{folder}/dm/name"), problems);
+    let number = read::value(host, &format!("{folder}/dev"), problems);
+    let told = number.and_then(|number| read::bytes(host, &format!("{UDEV}{number}"), UDEV_LIMIT, problems));
+    let told = told.unwrap_or_default();
+    volume.uuid = property(&told, "ID_FS_UUID");
+    volume.file_system = volume.file_system.take().or_else(|| property(&told, "ID_FS_TYPE"));
+    volume.label =
+        property(&told, "ID_FS_LABEL").or_else(|| read::value(host, &format!("{folder}/dm/name"), problems));
     let encryption = encryption(host, folder, 0, problems);
     volume.encrypted = Some(encryption.is_some());
     volume.encryption = encryption;
+}
+
+/// Adds the partitions that are neither mounted nor swap; what is on them is udev's word.
+fn partitions(host: &dyn Host, volumes: &mut Vec<Volume>, problems: &mut Problems) {
+    let names = read::names(host, BLOCK_DEVICES, BLOCK_DEVICES_LIMIT, problems).unwrap_or_default();
+    let may_be = |name: &&String| {
+        name.ends_with(|last: char| last.is_ascii_digit())
+            && PARTITIONED.iter().any(|prefix| name.starts_with(prefix))
+    };
+    for name in names.iter().filter(may_be) {
+        let folder = format!("{BLOCK_DEVICES}/{name}");
+        let known = volumes.iter().any(|volume| volume.device == *name);
+        if known || volumes.len() >= VOLUMES_LIMIT || host.metadata(&format!("{folder}/partition")).is_err() {
+            continue;
+        }
+        let Some(device) = text::clean(name.as_bytes()) else { continue };
+        let mut volume = Volume { device, ..Volume::default() };
+        complete(host, &mut volume, &folder, problems);
+        if volume.file_system.as_deref() == Some("crypto_LUKS") {
+            (volume.encrypted, volume.encryption) = (Some(true), Some("LUKS".to_owned()));
+        }
+        volumes.push(volume);
+    }
+}
+
+/// A property of a device in udev's database, such as `E:ID_FS_UUID=…`.
+fn property(database: &[u8], name: &str) -> Option<String> {
+    let line = |line: &[u8]| {
+        text::clean(line.strip_prefix(b"E:")?.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?)
+    };
+    database.split(|byte| *byte == b'\n').find_map(line)
 }
 
 /// How the device, or every device below it, is encrypted; `None` when one of them is not.
@@ -217,6 +271,43 @@ mod tests {
                 row("nvme0n1p1", "/boot", false, None),
                 row("dm-2", "swap", true, Some("plain dm-crypt")),
             ]
+        );
+    }
+
+    #[test]
+    fn partitions_that_nobody_uses_are_told_with_udevs_word() {
+        let (_folder, host) = recorded(&[
+            (MOUNTS, "27 1 259:1 / / rw - ext4 /dev/nvme0n1p1 rw\n"),
+            ("sys/dev/block/259:1/size", "1024\n"),
+            ("sys/dev/block/259:1/dev", "259:1\n"),
+            ("sys/class/block/nvme0n1p1/partition", "1\n"),
+            ("sys/class/block/nvme0n1p2/partition", "2\n"),
+            ("sys/class/block/nvme0n1p2/size", "2048\n"),
+            ("sys/class/block/nvme0n1p2/dev", "259:2\n"),
+            ("sys/class/block/nvme0n1/size", "9999\n"),
+            ("sys/class/block/loop0/size", "9999\n"),
+            (
+                "run/udev/data/b259:1",
+                "S:disk/by-id/x\nE:ID_FS_UUID_ENC=no\nE:ID_FS_UUID=1234-ABCD\nE:ID_FS_LABEL=root\n",
+            ),
+            ("run/udev/data/b259:2", "E:ID_FS_TYPE=crypto_LUKS\n"),
+        ]);
+        let part = VolumeSource.collect(&host);
+        let found: Vec<Volume> = part
+            .items
+            .into_iter()
+            .map(|item| match item.kind {
+                ItemKind::Volume(found) => found,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        let [root, unused] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((root.uuid.as_deref(), root.label.as_deref()), (Some("1234-ABCD"), Some("root")));
+        assert_eq!((unused.device.as_str(), unused.mount_point.as_str()), ("nvme0n1p2", ""));
+        assert_eq!(unused.size_bytes, Some(2048 * 512));
+        assert_eq!(
+            (unused.file_system.as_deref(), unused.encrypted, unused.encryption.as_deref()),
+            (Some("crypto_LUKS"), Some(true), Some("LUKS"))
         );
     }
 

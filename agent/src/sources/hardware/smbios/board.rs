@@ -19,6 +19,7 @@ pub(in crate::sources::hardware) fn firmware(
         vendor: structure.string(0x04, problems),
         version: structure.string(0x05, problems),
         release_date: structure.string(0x08, problems),
+        release: release(structure),
         smbios_version: smbios.version(),
         oem_strings: Vec::new(),
     }
@@ -61,6 +62,7 @@ pub(in crate::sources::hardware) fn baseboard(
         version: structure.string(0x06, problems),
         serial: structure.string(0x07, problems),
         asset_tag: structure.string(0x08, problems),
+        location: structure.string(0x0a, problems),
     }
 }
 
@@ -74,7 +76,20 @@ pub(in crate::sources::hardware) fn chassis(structure: &Structure<'_>, problems:
         version: structure.string(0x06, problems),
         serial: structure.string(0x07, problems),
         asset_tag: structure.string(0x08, problems),
+        sku: sku(structure, problems),
     }
+}
+
+/// Major and minor release; all ones is "not supported".
+fn release(structure: &Structure<'_>) -> Option<String> {
+    let (major, minor) = (structure.byte(0x14)?, structure.byte(0x15)?);
+    (major != 0xff && minor != 0xff).then(|| format!("{major}.{minor}"))
+}
+
+/// It stands behind a list of what the chassis contains.
+fn sku(structure: &Structure<'_>, problems: &mut Problems) -> Option<String> {
+    let (count, bytes) = (structure.byte(0x13)?, structure.byte(0x14)?);
+    structure.string(0x15 + usize::from(count) * usize::from(bytes), problems)
 }
 
 /// Type 11: what the maker wrote for itself, often a number of its own or an order.

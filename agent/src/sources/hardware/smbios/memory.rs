@@ -16,6 +16,10 @@ pub(in crate::sources::hardware) struct MemoryArray {
     pub(in crate::sources::hardware) is_system_memory: bool,
     /// How many slots it has.
     pub(in crate::sources::hardware) slots: Option<u32>,
+    /// How many bytes it takes at most.
+    pub(in crate::sources::hardware) maximum_bytes: Option<u64>,
+    /// How it mends errors (7.17.3).
+    pub(in crate::sources::hardware) error_correction: Option<&'static str>,
 }
 
 /// Type 16.
@@ -23,6 +27,26 @@ pub(in crate::sources::hardware) fn memory_array(structure: &Structure<'_>) -> M
     MemoryArray {
         is_system_memory: structure.byte(0x05) == Some(0x03),
         slots: structure.word(0x0d).map(u32::from),
+        maximum_bytes: maximum(structure),
+        error_correction: structure.byte(0x06).and_then(|kind| {
+            Some(match kind {
+                0x03 => "none",
+                0x04 => "parity",
+                0x05 => "single-bit ECC",
+                0x06 => "multi-bit ECC",
+                0x07 => "CRC",
+                _ => return None,
+            })
+        }),
+    }
+}
+
+/// Kibibytes, or bytes in a wider field where those don't suffice.
+fn maximum(structure: &Structure<'_>) -> Option<u64> {
+    match structure.double_word(0x07)? {
+        0 => None,
+        0x8000_0000 => structure.array(0x0f).map(u64::from_le_bytes).filter(|bytes| *bytes > 0),
+        kibibytes => Some(u64::from(kibibytes) << 10),
     }
 }
 

@@ -28,6 +28,7 @@ pub(in crate::sources::hardware) fn processor(
         serial: structure.string(0x20, problems),
         asset_tag: structure.string(0x21, problems),
         part_number: structure.string(0x22, problems),
+        ..Processor::default()
     })
 }
 

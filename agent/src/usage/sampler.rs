@@ -413,6 +413,32 @@ mod tests {
     }
 
     #[test]
+    fn a_look_at_this_machine_is_cheap() {
+        let host = crate::host::LiveHost::open().unwrap();
+        let mut sampler = Sampler::new(Ledger::default());
+        let mut took = Vec::new();
+        for minutes in [0, 5, 10] {
+            let begun = crate::collect::processor_time();
+            sampler.sample(&host, at(DAY, minutes));
+            took.push(crate::collect::processor_time().saturating_sub(begun));
+        }
+        let processes = host
+            .list("proc", 65_536)
+            .unwrap()
+            .names
+            .iter()
+            .filter(|name| name.parse::<u32>().is_ok())
+            .count();
+        println!(
+            "{processes} processes, {} packages: {took:?}, the first with a pass through the lists of files",
+            sampler.ledger().uses().len()
+        );
+        assert!(sampler.waiting.is_empty(), "everything was asked for at once");
+        let bound = Duration::from_micros(500) * u32::try_from(processes + 20).unwrap();
+        assert!(took[2] < bound, "{took:?}");
+    }
+
+    #[test]
     fn a_machine_with_thousands_of_programs_is_bounded() {
         let mut host = machine();
         let mut sampler = Sampler::new(Ledger::default());

@@ -20,3 +20,4 @@ mod smbios;
 mod smbios_parts;
 mod this_machine;
 mod tls;
+mod usage;

@@ -48,7 +48,7 @@ use rustls::{
 use tokio::{
     io::{AsyncWriteExt, DuplexStream},
     net::TcpListener,
-    process::Command,
+    process::{Child, Command},
     sync::mpsc,
 };
 use tokio_rustls::TlsAcceptor;
@@ -360,11 +360,31 @@ async fn without_an_identity_and_a_token_the_service_says_how_to_get_one() {
 }
 
 /// The program itself, with a configuration in `folder`.
-fn program(folder: &Path, command: &str) -> Command {
+pub(crate) fn program(folder: &Path, command: &str) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_muster-agent"));
     program.arg(command).arg("--config").arg(folder.join("agent.toml")).stderr(Stdio::inherit());
     program.kill_on_drop(true);
     program
+}
+
+/// Enrols by the program, as configured in `folder`.
+pub(crate) async fn enrol(folder: &Path, collector: &Collector) {
+    let mut enroll = program(folder, "enroll");
+    enroll.args(["--token-file", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut enroll = enroll.spawn().unwrap();
+    let token = format!("{}\n", collector.root.token().reveal());
+    enroll.stdin.take().unwrap().write_all(token.as_bytes()).await.unwrap();
+    let printed = enroll.wait_with_output().await.unwrap();
+    assert!(printed.status.success());
+    assert!(String::from_utf8_lossy(&printed.stdout).starts_with("This machine is enrolled.\n  agent "));
+}
+
+/// Ends the service in order.
+pub(crate) async fn end(mut service: Child) {
+    let pid = rustix::process::Pid::from_raw(service.id().unwrap().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let ended = within(15, service.wait()).await.unwrap();
+    assert!(ended.success(), "{ended}");
 }
 
 #[tokio::test]
@@ -380,14 +400,7 @@ async fn killed_again_and_again_the_program_reports_everything_and_ends_in_order
     )
     .unwrap();
 
-    let mut enroll = program(folder.path(), "enroll");
-    enroll.args(["--token-file", "-"]).stdin(Stdio::piped()).stdout(Stdio::piped());
-    let mut enroll = enroll.spawn().unwrap();
-    let token = format!("{}\n", collector.root.token().reveal());
-    enroll.stdin.take().unwrap().write_all(token.as_bytes()).await.unwrap();
-    let printed = enroll.wait_with_output().await.unwrap();
-    assert!(printed.status.success());
-    assert!(String::from_utf8_lossy(&printed.stdout).starts_with("This machine is enrolled.\n  agent "));
+    enrol(folder.path(), &collector).await;
 
     // Anywhere between the first file and the last acknowledgement; the collector fails if a sequence comes twice.
     for kill in 0..12 {
@@ -395,13 +408,10 @@ async fn killed_again_and_again_the_program_reports_everything_and_ends_in_order
         tokio::time::sleep(Duration::from_millis(40 * kill)).await;
         service.kill().await.unwrap();
     }
-    let mut service = program(folder.path(), "run").spawn().unwrap();
+    let service = program(folder.path(), "run").spawn().unwrap();
     within(60, collector.reports.until(&still())).await;
 
-    let pid = rustix::process::Pid::from_raw(service.id().unwrap().cast_signed()).unwrap();
-    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
-    let ended = within(15, service.wait()).await.unwrap();
-    assert!(ended.success(), "{ended}");
+    end(service).await;
     let mut status = program(folder.path(), "status");
     let printed = status.output().await.unwrap();
     let text = String::from_utf8_lossy(&printed.stdout).into_owned();

@@ -1,6 +1,7 @@
 //! The files of dpkg's packages: `info/PACKAGE.list`, a path in each line.
 //!
-//! Knows nothing of what is asked for. A list is some kilobytes and is read whole, one after the other.
+//! Knows of what is asked for only that a program's package often has its name. A list is some kilobytes and is read
+//! whole, one after the other, until all is answered.
 
 use super::{Owner, wanted::Wanted};
 use crate::{host::Host, sources::text};
@@ -17,7 +18,17 @@ const LIST_LIMIT: usize = 8 << 20;
 /// Offers the files of all packages.
 pub(super) fn offer_files(host: &dyn Host, wanted: &mut Wanted<'_>) {
     let Ok(listing) = host.list(INFO, NAMES_LIMIT) else { return };
-    for file in listing.names.iter().filter(|name| name.ends_with(ENDING)).take(LISTS_LIMIT) {
+    let lists = listing.names.iter().filter(|name| name.ends_with(ENDING)).take(LISTS_LIMIT);
+    // A few questions are often answered by a few lists.
+    let (mut first, mut rest) = (Vec::new(), Vec::new());
+    for file in lists {
+        let is_likely = wanted.is_likely(file.split([':', '.']).next().unwrap_or_default());
+        if is_likely { first.push(file) } else { rest.push(file) }
+    }
+    for file in first.into_iter().chain(rest) {
+        if wanted.is_settled() {
+            return;
+        }
         let Ok(list) = host.read(&format!("{INFO}/{file}"), LIST_LIMIT) else { continue };
         let owner = || {
             let package = file.strip_suffix(ENDING)?;

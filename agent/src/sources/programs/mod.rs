@@ -8,10 +8,13 @@
 //! To add a manager: a file here with a function that offers each of its files to [`Wanted`], a line in [`PASSES`] and
 //! what moves with its database in [`DATABASES`].
 
+mod apk;
 mod dpkg;
 pub(crate) mod group;
+mod pacman;
 mod place;
 pub(crate) mod process;
+mod rpm;
 mod tree;
 mod wanted;
 
@@ -32,7 +35,7 @@ pub(crate) const CLUES_LIMIT: usize = 1024;
 type Pass = fn(&dyn Host, &mut Wanted<'_>);
 
 /// All that have lists of files.
-const PASSES: &[Pass] = &[dpkg::offer_files];
+const PASSES: &[Pass] = &[dpkg::offer_files, rpm::offer_files, apk::offer_files, pacman::offer_files];
 /// Files and folders of which one moves when packages come or go.
 const DATABASES: [&str; 9] = [
     "var/lib/dpkg/status",
@@ -77,7 +80,7 @@ pub(crate) fn owners(host: &dyn Host, clues: &[Clue]) -> Vec<Option<Owner>> {
     let places: Vec<Places> = clues.iter().map(|clue| shelves.places(host, clue)).collect();
     let mut wanted = Wanted::new(host, clues, &places);
     for offer_files in PASSES {
-        if wanted.is_empty() {
+        if wanted.is_settled() {
             break;
         }
         offer_files(host, &mut wanted);
@@ -94,4 +97,34 @@ pub(crate) fn unit_program(host: &dyn Host, unit: &str) -> Option<String> {
 /// How the databases look; what was found holds as long as this stays.
 pub(crate) fn stamp(host: &dyn Host) -> [Option<Metadata>; DATABASES.len()] {
     DATABASES.map(|path| host.metadata(path).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::host::MemoryHost;
+
+    fn check(files: &[(&str, &str)], clue: Clue, expected: Option<(&str, &str)>) {
+        let files = files.iter().map(|(path, content)| ((*path).to_owned(), content.as_bytes().to_vec()));
+        let host = MemoryHost { files: files.collect(), ..MemoryHost::default() };
+        let found = owners(&host, &[Clue::Name("nobody".to_owned()), clue.clone()]);
+        let owner = expected.map(|(kind, name)| Owner::new(kind, name));
+        assert_eq!(found, [None, owner], "{clue:?}");
+    }
+
+    #[test]
+    fn every_manager_is_asked() {
+        let vim = || Clue::Name("vim".to_owned());
+        let program = ("usr/bin/vim", "");
+        let dpkg = ("var/lib/dpkg/info/vim:amd64.list", "/.\n/usr\n/usr/bin\n/usr/bin/vim\n");
+        check(&[program, dpkg], vim(), Some(("deb", "vim")));
+        let apk = "P:busybox\nF:bin\nR:sh\n\nP:vim\nV:9\nF:usr/share/vim\nR:vim\nF:usr/bin\nR:vi\nR:vim\nZ:Q1\n\nP:x\nF:usr\n";
+        check(&[program, ("lib/apk/db/installed", apk)], vim(), Some(("apk", "vim")));
+        let pacman = "%FILES%\nusr/\nusr/bin/vim\n\n%BACKUP%\nusr/bin/other\n";
+        check(&[program, ("var/lib/pacman/local/vim-9.1-1/files", pacman)], vim(), Some(("alpm", "vim")));
+        check(&[program], vim(), Some(("", "vim")));
+        check(&[dpkg], vim(), None);
+        check(&[program, dpkg], Clue::Path("usr/bin/vim".to_owned()), Some(("deb", "vim")));
+        check(&[program, dpkg], Clue::Path("home/anna/vim".to_owned()), None);
+    }
 }

@@ -16,7 +16,7 @@ const FOLDERS: [&[u8]; 4] = [b"usr/lib", b"usr/libexec/", b"opt/", b"lib"];
 const DOCUMENTS: [&[u8]; 2] = [b"/share/", b"/dist-packages/"];
 
 /// What is asked for.
-pub(crate) struct Wanted<'a> {
+pub(super) struct Wanted<'a> {
     host: &'a dyn Host,
     /// Which clues have a place of this name, cut off as the kernel does.
     by_name: HashMap<Vec<u8>, Vec<usize>>,
@@ -35,7 +35,7 @@ struct Answer<'a> {
 
 impl<'a> Wanted<'a> {
     /// Nothing is offered yet.
-    pub(crate) fn new(host: &'a dyn Host, clues: &'a [Clue], places: &'a [Places]) -> Self {
+    pub(super) fn new(host: &'a dyn Host, clues: &'a [Clue], places: &'a [Places]) -> Self {
         let mut by_name: HashMap<Vec<u8>, Vec<usize>> = HashMap::new();
         let mut answers = Vec::with_capacity(clues.len());
         for (number, (clue, places)) in clues.iter().zip(places).enumerate() {
@@ -60,13 +60,31 @@ impl<'a> Wanted<'a> {
         Self { host, by_name, clues: answers }
     }
 
-    /// Whether nothing is asked for.
-    pub(crate) fn is_empty(&self) -> bool {
-        self.by_name.is_empty()
+    /// Whether no offer can change anything any more.
+    pub(super) fn is_settled(&self) -> bool {
+        self.clues.iter().all(|answer| {
+            let best = answer.best.as_ref().map(|(rank, _)| *rank);
+            best == Some(0) || (answer.places.is_empty() && !answer.is_loose)
+        })
+    }
+
+    /// Whether anybody asks for a file of this name.
+    pub(super) fn wants(&self, name: &[u8]) -> bool {
+        self.by_name.contains_key(cut(name))
+    }
+
+    /// Whether a package is likely to have something that is asked for, by its name.
+    pub(super) fn is_likely(&self, package: &str) -> bool {
+        self.by_name.keys().any(|name| {
+            let name = std::str::from_utf8(name).unwrap_or_default();
+            // A service is often called after what it serves, with one letter more.
+            let stem = name.strip_suffix('d').filter(|stem| stem.len() > 2).unwrap_or(name);
+            package.contains(stem) || name.contains(package)
+        })
     }
 
     /// Offers a file, without a leading slash, of a package.
-    pub(crate) fn offer(&mut self, path: &[u8], owner: impl Fn() -> Option<Owner>) {
+    pub(super) fn offer(&mut self, path: &[u8], owner: impl Fn() -> Option<Owner>) {
         let Some(numbers) = self.by_name.get(cut(name_of(path))) else { return };
         for number in numbers {
             let Some(answer) = self.clues.get_mut(*number) else { continue };
@@ -84,7 +102,7 @@ impl<'a> Wanted<'a> {
     }
 
     /// The owners, each in its clue's place.
-    pub(crate) fn into_owners(self) -> Vec<Option<Owner>> {
+    pub(super) fn into_owners(self) -> Vec<Option<Owner>> {
         let owner = |answer: Answer<'_>| match answer.best {
             // Diverted and replaced files are listed by several packages; one of them has it for sure.
             Some((rank, owner)) if rank != ELSEWHERE || !answer.is_ambiguous => Some(owner),

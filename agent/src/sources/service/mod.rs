@@ -1,4 +1,5 @@
 //! What starts by itself.
 
 pub(super) mod listener;
+mod served;
 pub(crate) mod unit;

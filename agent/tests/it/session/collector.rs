@@ -55,6 +55,8 @@ struct Held {
     sessions: usize,
     /// The lineage that was shown last, and the one given since.
     lineages: [u8; 2],
+    /// What the charter asks for.
+    settings: Option<v1::AgentSettings>,
 }
 
 /// The collector, shared by its sessions.
@@ -73,6 +75,26 @@ impl Collector {
     pub(crate) fn new(moods: impl IntoIterator<Item = Mood>) -> Self {
         let held = Held { moods: moods.into_iter().collect(), ..Held::default() };
         Self { held: Arc::new(Mutex::new(held)), changed: Arc::new(watch::Sender::new(0)) }
+    }
+
+    /// Asks agents for this from their next session on.
+    pub(crate) fn ask_for(&self, settings: v1::AgentSettings) {
+        self.held.lock().unwrap().settings = Some(settings);
+    }
+
+    /// The items of a section that is held.
+    pub(crate) fn items(&self, section: &str) -> Vec<v1::Item> {
+        let held = self.held.lock().unwrap();
+        let items = held.sections.get(section).into_iter().flat_map(|section| section.items.values());
+        items.map(|(body, _)| v1::Item::decode(body.as_slice()).unwrap()).collect()
+    }
+
+    /// Returns once a section's items are such.
+    pub(crate) async fn until_items(&self, section: &str, reached: impl Fn(&[v1::Item]) -> bool) {
+        let mut changed = self.changed.subscribe();
+        while !reached(&self.items(section)) {
+            changed.changed().await.unwrap();
+        }
     }
 
     /// Sections that came in full, and sessions.
@@ -169,6 +191,7 @@ impl Session {
             wanted: wanted.collect(),
             durable_sequence: held.durable.get(&hello.spool_epoch).copied().unwrap_or(0),
             lineage: vec![held.lineages[1]],
+            settings: held.settings.clone(),
             ..v1::Welcome::default()
         };
         self.epoch = hello.spool_epoch;

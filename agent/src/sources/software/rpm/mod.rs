@@ -5,6 +5,7 @@
 
 mod bdb;
 mod chain;
+mod files;
 pub(crate) mod header;
 #[cfg(test)]
 mod hostile;
@@ -27,7 +28,7 @@ use crate::{
         part::{Problems, SectionPart},
         software::rpm::{
             header::Header,
-            record::{Fault, Found, Storage},
+            record::{Each, Fault, Found, Storage},
         },
     },
 };
@@ -85,6 +86,20 @@ impl Source for RpmSource {
         let namespace = release::distribution(host).unwrap_or_default();
         let items = headers.into_iter().map(|header| item(header, &namespace)).collect();
         SectionPart { items, problems }
+    }
+}
+
+/// Hands over the files of all packages, as far as they can be read.
+pub(crate) fn each_file(host: &dyn Host, each: &mut Each<'_>) {
+    let mut problems = Problems::default();
+    let Some((path, format, file)) = open(host, &mut problems) else { return };
+    let log_path = matches!(format, Format::Sqlite).then(|| format!("{path}{LOG_SUFFIX}"));
+    let log = log_path.and_then(|path| host.random(&path).ok()).map(File);
+    let file = File(file);
+    let log = log.as_ref().map(|log| log as &dyn Storage);
+    let bytes = file.length().saturating_add(log.map_or(0, Storage::length));
+    if bytes <= DATABASE_LIMIT {
+        read_into(format, &file, log, &mut Found::new(path, bytes, &mut problems).with_files(each));
     }
 }
 
@@ -210,15 +225,19 @@ pub(crate) fn packages(
 ) -> Vec<Header> {
     let bytes = file.length().saturating_add(log.map_or(0, Storage::length));
     let mut found = Found::new(path, bytes, problems);
+    read_into(format, file, log, &mut found);
+    found.packages
+}
+
+fn read_into(format: Format, file: &dyn Storage, log: Option<&dyn Storage>, found: &mut Found<'_>) {
     let read = match format {
-        Format::Sqlite => sqlite::read(file, log, &mut found),
-        Format::Ndb => ndb::read(file, &mut found),
-        Format::BerkeleyDb => bdb::read(file, &mut found),
+        Format::Sqlite => sqlite::read(file, log, found),
+        Format::Ndb => ndb::read(file, found),
+        Format::BerkeleyDb => bdb::read(file, found),
     };
     if let Err(fault) = read {
         found.fault_of_file(fault);
     }
-    found.packages
 }
 
 fn item(header: Header, namespace: &str) -> Item {
@@ -295,6 +314,31 @@ mod tests {
             let (keys, problems) = collected(files);
             assert_eq!((keys.len(), problems), (expected, Vec::new()));
             assert_eq!(keys[0].replace('\0', " "), "package rpm fedora package-00000 0:1.2-3.fc40 x86_64 ");
+        }
+    }
+
+    #[test]
+    fn files_are_handed_over_from_every_format() {
+        let mut builder = testing::Builder::default();
+        for (tag, text) in [(1000, "bash"), (1001, "5.2"), (1002, "1.fc40")] {
+            builder.text(tag, text);
+        }
+        builder.add(1116, 4, 2, &[0, 0, 0, 0, 0, 0, 0, 1]);
+        builder.add(1117, 8, 2, b"bash\0bashrc\0");
+        builder.add(1118, 8, 2, b"/usr/bin/\0/etc/\0");
+        let headers = [header(&samples(1)[0]), builder.bytes()];
+        for (path, database) in [
+            ("var/lib/rpm/Packages.db", ndb(&headers)),
+            ("var/lib/rpm/rpmdb.sqlite", sqlite(&headers, 4096, 0)),
+            ("var/lib/rpm/Packages", testing::bdb(&headers, 4096, false)),
+        ] {
+            let host =
+                crate::host::MemoryHost { files: [(path.to_owned(), database)].into(), ..Default::default() };
+            let mut files = Vec::new();
+            each_file(&host, &mut |package, folder, name| {
+                files.push(format!("{package} {}", String::from_utf8_lossy(&[folder, name].concat())));
+            });
+            assert_eq!(files, ["bash /usr/bin/bash", "bash /etc/bashrc"], "{path}");
         }
     }
 

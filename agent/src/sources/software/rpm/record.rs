@@ -10,7 +10,10 @@ use crate::{
     host::HostError,
     sources::{
         part::{ITEMS_LIMIT, Problems},
-        software::rpm::header::{self, Header},
+        software::rpm::{
+            files,
+            header::{self, Header},
+        },
     },
 };
 
@@ -105,6 +108,9 @@ impl Record for &[u8] {
     }
 }
 
+/// Takes the name of a package, a folder with its closing slash, and a name in it.
+pub(crate) type Each<'a> = dyn FnMut(&str, &[u8], &[u8]) + 'a;
+
 /// Where the packages of a database go, with what was wrong.
 pub(crate) struct Found<'a> {
     path: &'a str,
@@ -112,6 +118,8 @@ pub(crate) struct Found<'a> {
     budget: u64,
     /// The packages.
     pub(crate) packages: Vec<Header>,
+    /// Who wants the packages' files.
+    files: Option<&'a mut Each<'a>>,
     problems: &'a mut Problems,
 }
 
@@ -153,7 +161,12 @@ pub(crate) enum Next {
 impl<'a> Found<'a> {
     /// For the database at `path`, whose files have `bytes` bytes together.
     pub(crate) fn new(path: &'a str, bytes: u64, problems: &'a mut Problems) -> Self {
-        Self { path, budget: bytes, packages: Vec::new(), problems }
+        Self { path, budget: bytes, packages: Vec::new(), files: None, problems }
+    }
+
+    /// Also hands each file over.
+    pub(crate) fn with_files(self, files: &'a mut Each<'a>) -> Self {
+        Self { files: Some(files), ..self }
     }
 
     /// Takes a record; `place` says where it is, such as `record 7`.
@@ -164,7 +177,14 @@ impl<'a> Found<'a> {
         }
         match header::parse(record, &mut self.budget) {
             Ok(header) if header.is_public_key() => {}
-            Ok(header) => self.packages.push(header),
+            Ok(header) => {
+                if let Some(each) = &mut self.files
+                    && let Err(fault) = files::each(record, |folder, name| each(&header.name, folder, name))
+                {
+                    self.fault(fault, place);
+                }
+                self.packages.push(header);
+            }
             Err(fault) => self.fault(fault, place),
         }
         Next::GoOn

@@ -57,7 +57,8 @@ impl Target {
         }
         // Whoever asks a metadata service gets the bytes from it too.
         let metadata_service = (self.container)(bytes);
-        let host = MemoryHost { files, metadata_service, ..MemoryHost::default() };
+        let certificate_folders = vec!["etc/nginx".to_owned()];
+        let host = MemoryHost { files, metadata_service, certificate_folders, ..MemoryHost::default() };
         let sources = SOURCES.iter().filter(|source| self.sources.contains(&source.name()));
         sources.map(|source| source.collect(&host).items.len()).sum()
     }
@@ -286,6 +287,7 @@ pub const TARGETS: &[Target] = &[
         &[],
         &[(SYS_VENDOR, "Google"), ("sys/class/dmi/id/product_name", "Google Compute Engine")],
     ),
+    Target::of("certificate", &["certificates"], &["etc/nginx/a.pem", "etc/nginx/b.der"], &[]),
     Target::of("lastlog2", &["logins"], &["var/lib/lastlog/lastlog2.db"], &[]),
     Target::of("wtmpdb", &["logins"], &["var/lib/wtmpdb/wtmp.db"], &[]),
     Target::of(

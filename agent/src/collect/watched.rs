@@ -121,6 +121,10 @@ impl Host for Watched<'_> {
         self.host.free_bytes(path)
     }
 
+    fn certificate_folders(&self) -> &[String] {
+        self.host.certificate_folders()
+    }
+
     fn live(&self) -> Option<&LiveFacts> {
         let facts = self.host.live();
         self.note(|notes| notes.live(facts));

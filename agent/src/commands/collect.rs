@@ -21,7 +21,7 @@ use crate::{
     config,
     host::{Host, LiveHost, RecordedHost},
     permissions::{Permissions, permitted},
-    sources::SOURCES,
+    sources::{SOURCES, USUAL_CERTIFICATE_FOLDERS},
     usage,
 };
 
@@ -35,6 +35,9 @@ pub(crate) struct Arguments {
     /// this machine; whether the service may tell any of it is another matter: see status --leaves
     #[arg(long)]
     personal: bool,
+    /// Also read certificates in the folders where servers usually have them
+    #[arg(long)]
+    certificates: bool,
     /// How to print: text for people, json as muster.v1.Inventory in canonical proto3 JSON
     #[arg(long, value_enum, default_value_t = Output::Text)]
     output: Output,
@@ -48,15 +51,20 @@ enum Output {
 
 /// Collects and prints.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
+    let usual = USUAL_CERTIFICATE_FOLDERS.iter().filter(|_| arguments.certificates);
+    let folders: Vec<String> = usual.map(|folder| (*folder).to_owned()).collect();
     let (host, now): (Box<dyn Host>, _) = match &arguments.root {
         Some(folder) => {
             let host = RecordedHost::open(folder)
                 .with_context(|| format!("cannot use {} as the root of a machine", folder.display()))?;
-            (Box::new(host), None)
+            (Box::new(host.with_certificate_folders(folders)), None)
         }
         None => {
             let uses = if arguments.personal { uses_that_the_service_found() } else { None };
-            let host = LiveHost::open().context("cannot read this machine")?.with_uses(uses);
+            let host = LiveHost::open()
+                .context("cannot read this machine")?
+                .with_uses(uses)
+                .with_certificate_folders(folders);
             (Box::new(host), Some(EndpointTime::from_millis(SystemClock.now().as_millis())))
         }
     };

@@ -197,6 +197,9 @@ fn reading(source: &dyn Source, settings: &Settings, asked: &AgentSettings) -> R
     if settings.disabled_sources.iter().any(|disabled| disabled == name) {
         return Reading { source: name, on: false, why: "your [sources] disabled names it".to_owned() };
     }
+    if source.section().as_str() == SectionName::CERTIFICATES && settings.certificate_folders.is_empty() {
+        return Reading { source: name, on: false, why: "your [certificates] names no folder".to_owned() };
+    }
     let Some(personal) = source.personal() else {
         return Reading { source: name, on: true, why: String::new() };
     };

@@ -15,7 +15,7 @@ use muster_proto::client::address::Address;
 
 use super::proxy::{self, Proxying};
 use crate::host::METADATA_ADDRESS;
-use crate::sources::SOURCES;
+use crate::sources::{SOURCES, USUAL_CERTIFICATE_FOLDERS};
 
 const MINUTE: Period = Period::from_secs(60);
 const HOUR: Period = Period::from_secs(3600);
@@ -23,6 +23,8 @@ const HOUR: Period = Period::from_secs(3600);
 const ENROLL_PORT: u16 = 7444;
 /// Sources are few; a longer list is a mistake.
 const MAX_DISABLED_SOURCES: usize = 64;
+/// Folders of certificates that are named by hand.
+const MAX_CERTIFICATE_FOLDERS: usize = 64;
 
 /// What the agent does and where, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +47,9 @@ pub struct Settings {
     pub disabled_sources: Vec<String>,
     /// What may be told of people at most, whatever a collector asks for.
     pub privacy: Privacy,
+    /// Folders whose certificates are told, relative to the root and without a slash at either end; none unless
+    /// somebody asks for it.
+    pub certificate_folders: Vec<String>,
     /// Where the cloud's metadata service is asked, on machines that SMBIOS says are in a cloud.
     pub metadata_address: SocketAddr,
     /// How much is logged.
@@ -95,6 +100,38 @@ impl PartialEq for SourceName {
     }
 }
 
+/// A folder by its absolute path.
+#[derive(PartialEq)]
+struct Folder(String);
+
+impl FromStr for Folder {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let inside = text.trim_matches('/');
+        let is_plain = |part: &str| !matches!(part, "" | "." | "..");
+        if text.starts_with('/') && inside.split('/').all(is_plain) {
+            Ok(Self(inside.to_owned()))
+        } else {
+            Err(format!("{text:?} is no absolute path of a folder below /"))
+        }
+    }
+}
+
+impl fmt::Display for Folder {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "/{}", self.0)
+    }
+}
+
+fn certificate_folders(usual: bool, further: Vec<Folder>) -> Vec<String> {
+    let usual = USUAL_CERTIFICATE_FOLDERS.iter().filter(|_| usual).map(|folder| (*folder).to_owned());
+    let mut folders: Vec<String> = usual.chain(further.into_iter().map(|folder| folder.0)).collect();
+    folders.sort();
+    folders.dedup();
+    folders
+}
+
 fn with_port(address: &Address, port: u16) -> Address {
     let host = match address.host().contains(':') {
         true => format!("[{}]", address.host()),
@@ -126,6 +163,8 @@ pub(super) fn from_input(
         per_user: input.flag("privacy.per_user", false),
         neighbours: input.flag("privacy.neighbours", false),
     };
+    let usual = input.flag("certificates.usual_folders", false);
+    let further = input.list::<Folder>("certificates.folders", Vec::new(), MAX_CERTIFICATE_FOLDERS);
     let metadata_address = input.parsed("cloud.metadata_address", METADATA_ADDRESS);
     let listing = input.finish()?;
 
@@ -144,6 +183,7 @@ pub(super) fn from_input(
         spool_limit_bytes: spool_limit.bytes(),
         disabled_sources: disabled.into_iter().map(|name| name.0.to_owned()).collect(),
         privacy,
+        certificate_folders: certificate_folders(usual, further),
         metadata_address,
         log,
     };
@@ -180,6 +220,22 @@ mod tests {
         assert_eq!(settings.collector.enroll.to_string(), "[::1]:7444");
         assert_eq!(settings.schedule.interval, Duration::from_secs(3600));
         assert_eq!(settings.privacy, Privacy::NONE, "nothing personal unless somebody writes it");
+    }
+
+    #[test]
+    fn certificates_are_told_from_folders_that_somebody_asked_for() {
+        let folders = |text: &str| {
+            parse(&format!("collector.session = \"a:1\"\n[certificates]\n{text}"))
+                .map(|(it, _)| it.certificate_folders)
+        };
+        assert_eq!(folders("").unwrap(), [""; 0]);
+        assert_eq!(folders("folders = [\"/srv/b/tls/\", \"/etc/a\"]").unwrap(), ["etc/a", "srv/b/tls"]);
+        let both = folders("usual_folders = true\nfolders = [\"/srv/tls\"]").unwrap();
+        assert!(both.len() == USUAL_CERTIFICATE_FOLDERS.len() + 1 && both.contains(&"srv/tls".to_owned()));
+        for bad in ["etc/ssl", "/", "/etc/../home", "/a//b"] {
+            let problems = folders(&format!("folders = [{bad:?}]")).unwrap_err().to_string();
+            assert!(problems.contains("is no absolute path"), "{problems}");
+        }
     }
 
     #[test]

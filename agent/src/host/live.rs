@@ -23,6 +23,7 @@ pub struct LiveHost {
     root: Root,
     facts: OnceCell<LiveFacts>,
     networks: Vec<NeighbourNetwork>,
+    certificate_folders: Vec<String>,
     metadata_service: MetadataService,
     uses: Option<Arc<[Usage]>>,
 }
@@ -35,6 +36,7 @@ impl LiveHost {
             root: Root::machine()?,
             facts: OnceCell::new(),
             networks: Vec::new(),
+            certificate_folders: Vec::new(),
             metadata_service: MetadataService::new(METADATA_ADDRESS),
             uses: None,
         })
@@ -43,6 +45,11 @@ impl LiveHost {
     /// With the networks on which neighbours may be told.
     pub fn with_networks(self, networks: Vec<NeighbourNetwork>) -> Self {
         Self { networks, ..self }
+    }
+
+    /// With the folders whose certificates may be told.
+    pub fn with_certificate_folders(self, certificate_folders: Vec<String>) -> Self {
+        Self { certificate_folders, ..self }
     }
 
     /// With another address at which the cloud's metadata service is asked.
@@ -99,6 +106,10 @@ impl Host for LiveHost {
 
     fn free_bytes(&self, path: &str) -> Result<u64, HostError> {
         self.root.free_bytes(path)
+    }
+
+    fn certificate_folders(&self) -> &[String] {
+        &self.certificate_folders
     }
 
     fn live(&self) -> Option<&LiveFacts> {

@@ -20,6 +20,8 @@ pub struct MemoryHost {
     pub metadata_service: Vec<u8>,
     /// Where links point, by their paths; nothing is read through them.
     pub links: BTreeMap<String, String>,
+    /// The folders whose certificates may be told.
+    pub certificate_folders: Vec<String>,
 }
 
 impl MemoryHost {
@@ -92,6 +94,10 @@ impl Host for MemoryHost {
 
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
         Ok(Box::new(self.file(path)?.to_vec()))
+    }
+
+    fn certificate_folders(&self) -> &[String] {
+        &self.certificate_folders
     }
 
     fn live(&self) -> Option<&LiveFacts> {

@@ -70,6 +70,11 @@ pub trait Host {
         Err(HostError::NotRecorded { what: "free space" })
     }
 
+    /// The folders whose certificates may be told, as paths are written here; none unless somebody names them.
+    fn certificate_folders(&self) -> &[String] {
+        &[]
+    }
+
     /// The facts of a running system; `None` for a recording.
     fn live(&self) -> Option<&LiveFacts>;
 

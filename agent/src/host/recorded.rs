@@ -11,12 +11,18 @@ use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, Random
 #[derive(Debug)]
 pub struct RecordedHost {
     root: Root,
+    certificate_folders: Vec<String>,
 }
 
 impl RecordedHost {
     /// Opens the folder that stands for the root.
     pub fn open(folder: &Path) -> Result<Self, HostError> {
-        Ok(Self { root: Root::fenced(folder)? })
+        Ok(Self { root: Root::fenced(folder)?, certificate_folders: Vec::new() })
+    }
+
+    /// With the folders whose certificates may be told.
+    pub fn with_certificate_folders(self, certificate_folders: Vec<String>) -> Self {
+        Self { certificate_folders, ..self }
     }
 }
 
@@ -43,6 +49,10 @@ impl Host for RecordedHost {
 
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
         self.root.random(path)
+    }
+
+    fn certificate_folders(&self) -> &[String] {
+        &self.certificate_folders
     }
 
     fn live(&self) -> Option<&LiveFacts> {

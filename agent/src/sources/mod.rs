@@ -34,6 +34,8 @@ use muster_common::inventory::SectionName;
 
 use crate::host::Host;
 
+pub(crate) use posture::certificate::USUAL as USUAL_CERTIFICATE_FOLDERS;
+
 pub use part::{ITEMS_LIMIT, Problems, SectionPart};
 
 /// What a source may tell of people; each kind is off unless charter and local ceiling both allow it.
@@ -120,6 +122,7 @@ pub const SOURCES: &[&dyn Source] = &[
     &posture::volume::VolumeSource,
     &posture::security::SecuritySource,
     &posture::protection::ProtectionSource,
+    &posture::certificate::CertificateSource,
     &account::local::AccountSource,
     &account::login::LoginSource,
     &service::unit::UnitSource,

@@ -55,6 +55,7 @@ pub struct Machine {
     rescan: Arc<Mutex<Rescan>>,
     metadata_address: SocketAddr,
     told: Told,
+    certificate_folders: Arc<[String]>,
 }
 
 /// Why the machine can't be read at all.
@@ -73,8 +74,14 @@ impl Machine {
         let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
         let rescan = Rescan::new(Limits::default(), Chance::draw().around(FULL_EVERY, FULL_JITTER_PERCENT));
         let sources = sources.iter().filter(on).copied().collect();
-        let rescan = Arc::new(Mutex::new(rescan));
-        Self { sources, clock, rescan, metadata_address: METADATA_ADDRESS, told: Told::default() }
+        Self {
+            sources,
+            clock,
+            rescan: Arc::new(Mutex::new(rescan)),
+            metadata_address: METADATA_ADDRESS,
+            told: Told::default(),
+            certificate_folders: Arc::default(),
+        }
     }
 
     /// The same, whose cloud is asked at this address.
@@ -90,6 +97,11 @@ impl Machine {
     /// Whether there is a source, and switched on, that tells this of people.
     pub(super) fn has_source(&self, personal: Personal) -> bool {
         self.sources.iter().any(|source| source.personal() == Some(personal))
+    }
+
+    /// The same, of which the certificates in these folders are told.
+    pub fn telling_certificates_in(self, folders: &[String]) -> Self {
+        Self { certificate_folders: folders.into(), ..self }
     }
 
     /// Reads it, off the async thread, and nothing of people. What can't have changed since the last time is not read
@@ -118,11 +130,12 @@ impl Machine {
         &self,
         permissions: Permissions,
     ) -> impl Future<Output = Result<Rescanned, ReadError>> + Send + 'static {
-        let Self { sources, clock, rescan, metadata_address, told } = self.clone();
+        let Self { sources, clock, rescan, metadata_address, told, certificate_folders } = self.clone();
         off_thread(move || {
             let host = LiveHost::open()?
                 .with_networks(permissions.networks().to_vec())
                 .with_uses(told.get())
+                .with_certificate_folders(certificate_folders.to_vec())
                 .asking_cloud_at(metadata_address);
             let now = EndpointTime::from_millis(clock.now().as_millis());
             let allowed = permitted(&sources, &permissions);

@@ -155,6 +155,7 @@ async fn serve_within(
     });
 
     let machine = Machine::with(sources, &settings.disabled_sources, clock.clone())
+        .telling_certificates_in(&settings.certificate_folders)
         .asking_cloud_at(settings.metadata_address);
     surroundings.manager.ready();
     let result = tokio::select! {

@@ -295,6 +295,7 @@ pub(crate) fn settings(state: &Path, port: u16, token_file: Option<PathBuf>) -> 
         spool_limit_bytes: 16 * 1024 * 1024,
         disabled_sources: Vec::new(),
         privacy: Privacy::NONE,
+        certificate_folders: Vec::new(),
         metadata_address: METADATA_ADDRESS,
         proxying: Proxying::default(),
         log: LogLevel::Info,

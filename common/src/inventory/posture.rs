@@ -83,6 +83,8 @@ pub struct Certificate {
     pub not_before: Option<EndpointTime>,
     /// End of validity.
     pub not_after: Option<EndpointTime>,
+    /// Host names and addresses that it is for, at most 64.
+    pub names: Vec<String>,
     /// File that holds it.
     pub path: Option<String>,
 }

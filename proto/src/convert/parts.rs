@@ -25,7 +25,7 @@ convert!(CloudInstance { text provider, opt instance_id, opt account, opt region
 convert!(Volume { text device, text mount_point, opt file_system, opt label, opt uuid, opt encryption, same size_bytes, same free_bytes, same encrypted, });
 convert!(Security { opt boot_mode, opt kernel_lockdown, opt access_control, opt firewall, same secure_boot, same firewall_active, same automatic_updates, same screen_lock, same fips, });
 convert!(Protection { text name, opt vendor, opt version, time definitions, same enabled, same running, });
-convert!(Certificate { text fingerprint, opt subject, opt issuer, opt serial, opt path, time not_before, time not_after, });
+convert!(Certificate { text fingerprint, opt subject, opt issuer, opt serial, opt path, list names, time not_before, time not_after, });
 convert!(Account { text name, opt full_name, opt home, opt shell, same uid, same gid, same may_log_in, same privileged, });
 convert!(Group { text name, list members, same gid, same privileged, });
 convert!(Login { text user, opt terminal, opt from, time last, });

@@ -2472,6 +2472,9 @@ pub struct Certificate {
     /// File that holds it.
     #[prost(string, optional, tag = "7")]
     pub path: ::core::option::Option<::prost::alloc::string::String>,
+    /// Host names and addresses that it is for, at most 64.
+    #[prost(string, repeated, tag = "8")]
+    pub names: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Certificate {
     const NAME: &'static str = "Certificate";

@@ -4,7 +4,7 @@
 //! waits to be mounted: a thousand of those would be mounted by the question. People whom only a directory service
 //! knows are found by their folder under `home`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use muster_common::inventory::ErrorKind;
 
@@ -33,6 +33,17 @@ const NETWORK_TYPES: [&str; 16] = [
     "nfs4", "smb3", "smbfs", "sshfs",
 ];
 
+/// What kind of file system is mounted at a place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mount {
+    /// This machine's own.
+    Local,
+    /// On a network, or waiting to be mounted from one.
+    Network,
+    /// Empty and not to be written: what a service manager lays over homes to hide them.
+    Hiding,
+}
+
 /// One person's home.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Home {
@@ -45,7 +56,8 @@ pub(crate) struct Home {
 /// The homes of root and of people, at most 1000, each folder once.
 ///
 /// A home need not exist. One that is on a network is left out; how many were is a problem of the kind
-/// [`ErrorKind::NotAvailable`].
+/// [`ErrorKind::NotAvailable`]. Homes that a sandbox hides from this process are [`ErrorKind::NotPermitted`]: they look
+/// empty, and saying nothing would tell that nobody has anything.
 pub(crate) fn homes(host: &dyn Host, problems: &mut Problems) -> Vec<Home> {
     let passwd = read::bytes(host, PASSWD, PASSWD_LIMIT, problems).unwrap_or_default();
     let mounts = read::bytes(host, MOUNTS, MOUNTS_LIMIT, &mut Problems::default()).unwrap_or_default();
@@ -53,19 +65,23 @@ pub(crate) fn homes(host: &dyn Host, problems: &mut Problems) -> Vec<Home> {
     let mut seen = HashSet::new();
     let mut homes = Vec::new();
     let mut remote = 0_usize;
+    let mut hidden: BTreeMap<String, usize> = BTreeMap::new();
     let mut take = |home: Home, is_folder: &dyn Fn(&str) -> bool| {
         if !seen.insert(home.path.clone()) {
             return;
         }
-        if is_remote(&home.path, &mounts) {
+        let (place, mount) = deepest(&home.path, &mounts);
+        if mount == Mount::Network {
             remote += 1;
+        } else if mount == Mount::Hiding {
+            *hidden.entry(place.to_owned()).or_default() += 1;
         } else if homes.len() <= HOMES_LIMIT && is_folder(&home.path) {
             homes.push(home);
         }
     };
     accounts(&passwd).into_iter().for_each(|home| take(home, &|_| true));
     // Listing is what an automounter waits for.
-    if !is_remote(HOME, &mounts) {
+    if deepest(HOME, &mounts).1 == Mount::Local {
         let is_folder = |path: &str| host.metadata(path).is_ok_and(|found| found.kind == FileKind::Folder);
         let names = read::names(host, HOME, HOMES_LIMIT, problems).unwrap_or_default();
         for name in names.iter().filter(|name| *name != "lost+found" && !name.starts_with('.')) {
@@ -79,6 +95,10 @@ pub(crate) fn homes(host: &dyn Host, problems: &mut Problems) -> Vec<Home> {
         let message = format!("{remote} home folders are on a network and are not read");
         problems.add(HOME, ErrorKind::NotAvailable, message);
     }
+    for (place, count) in hidden {
+        let message = format!("this service's sandbox hides {count} home folders; per-user.conf shows them");
+        problems.add(&place, ErrorKind::NotPermitted, message);
+    }
     if homes.len() > HOMES_LIMIT {
         problems.add(HOME, ErrorKind::TooLarge, format!("more than {HOMES_LIMIT} home folders"));
         homes.truncate(HOMES_LIMIT);
@@ -89,7 +109,7 @@ pub(crate) fn homes(host: &dyn Host, problems: &mut Problems) -> Vec<Home> {
 /// Whether a path is on a network, or waits to be mounted from one.
 pub(crate) fn is_on_network(host: &dyn Host, path: &str) -> bool {
     let mounts = read::bytes(host, MOUNTS, MOUNTS_LIMIT, &mut Problems::default()).unwrap_or_default();
-    is_remote(path, &mounts_by_place(&mounts))
+    deepest(path, &mounts_by_place(&mounts)).1 == Mount::Network
 }
 
 /// The homes that a passwd file gives to root and to people.
@@ -114,30 +134,35 @@ fn account(line: &[u8]) -> Option<Home> {
     Some(Home { user: text::clean(name.as_bytes())?, path: path.to_owned() })
 }
 
-/// Whether what is mounted at each place, named as a home is, is on a network; of two at one place the later counts.
-fn mounts_by_place(mounts: &[u8]) -> HashMap<String, bool> {
+/// What is mounted at each place, named as a home is; of two at one place the later counts.
+fn mounts_by_place(mounts: &[u8]) -> HashMap<String, Mount> {
     mounts
         .split(|byte| *byte == b'\n')
         .filter_map(|line| {
             let mut words = std::str::from_utf8(line).ok()?.split(' ');
             let (place, kind) = (words.nth(1)?, words.next()?);
-            let kind = kind.strip_prefix("fuse.").unwrap_or(kind);
+            let is_read_only = words.next().is_some_and(|options| options.split(',').any(|it| it == "ro"));
             let place = place.trim_matches('/').replace("\\040", " ");
-            Some((place, NETWORK_TYPES.contains(&kind)))
+            let mount = match kind.strip_prefix("fuse.").unwrap_or(kind) {
+                kind if NETWORK_TYPES.contains(&kind) => Mount::Network,
+                "tmpfs" if is_read_only => Mount::Hiding,
+                _ => Mount::Local,
+            };
+            Some((place, mount))
         })
         .collect()
 }
 
-/// Whether the deepest mount that holds a folder is on a network.
-fn is_remote(path: &str, mounts: &HashMap<String, bool>) -> bool {
+/// The deepest mount that holds a folder, and its place; without any it is this machine's own.
+fn deepest<'a>(path: &'a str, mounts: &HashMap<String, Mount>) -> (&'a str, Mount) {
     let mut place = path;
     loop {
-        if let Some(remote) = mounts.get(place) {
-            return *remote;
+        if let Some(mount) = mounts.get(place) {
+            return (place, *mount);
         }
         match place.rsplit_once('/') {
             Some((above, _)) => place = above,
-            None => return false,
+            None => return ("", Mount::Local),
         }
     }
 }
@@ -185,6 +210,26 @@ mod tests {
         let automounted = "systemd-1 /home autofs rw 0 0\n/dev/sda2 /home ext4 rw 0 0\n";
         let (homes, _) = found(&[("etc/passwd", passwd), ("proc/mounts", automounted)]);
         assert_eq!(homes, ["ann home/ann", "bob home/bob", "cy net/cy", "domain-user home/domain-user"]);
+    }
+
+    #[test]
+    fn homes_that_a_sandbox_hides_are_told() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\nann:x:1000:1::/home/ann:/x\nbob:x:1001:1::/home/bob:/x\n\
+            cy:x:1002:1::/srv/cy:/x\n";
+        let hiding = "tmpfs /home tmpfs ro,nosuid,nodev,noexec,mode=755 0 0\ntmpfs /root tmpfs ro 0 0\n";
+        let (homes, problems) = found(&[("etc/passwd", passwd), ("proc/mounts", hiding)]);
+        assert_eq!(homes, ["cy srv/cy"]);
+        let says =
+            |count| format!("this service's sandbox hides {count} home folders; per-user.conf shows them");
+        assert_eq!(problems, [says(2), says(1)]);
+
+        let shown = format!("{hiding}/dev/sda1 /home ext4 ro 0 0\n/dev/sda1 /root ext4 ro 0 0\n");
+        let (homes, problems) = found(&[("etc/passwd", passwd), ("proc/mounts", &shown)]);
+        assert_eq!(
+            homes,
+            ["root root", "ann home/ann", "bob home/bob", "cy srv/cy", "domain-user home/domain-user"]
+        );
+        assert_eq!(problems, [] as [&str; 0]);
     }
 
     #[test]

@@ -72,6 +72,7 @@ const SERVICE_NEEDS: &[Need] = &[
         why: "boots it in a namespace",
     },
     Need { probe: &["objdump", "--version"], package: "binutils", why: "tells which glibc a program needs" },
+    Need { probe: &["rpmbuild", "--version"], package: "rpm", why: "makes and installs the agent's .rpm" },
 ];
 
 /// Installs what the tests miss where that is allowed; else says which command would.

@@ -21,7 +21,7 @@ pub(super) struct File {
 #[derive(Debug)]
 pub(crate) struct Content {
     /// Of the package, of the crate and of its program, which lies in /usr/bin.
-    pub(super) name: &'static str,
+    pub(crate) name: &'static str,
     /// Of its scripts and its description.
     pub(super) short: &'static str,
     /// All but the program itself.
@@ -101,7 +101,7 @@ const CLI: &Content = &Content {
 };
 
 /// All packages.
-pub(super) const CONTENTS: &[&Content] = &[AGENT, COLLECTOR, CLI];
+pub(crate) const CONTENTS: &[&Content] = &[AGENT, COLLECTOR, CLI];
 
 const fn plain(from: &'static str, to: &'static str, mode: u32) -> File {
     File { from, to, mode, is_configuration: false }

@@ -19,9 +19,7 @@ use anyhow::{Context, Result, bail};
 use crate::root;
 use crate::steps::{cargo, output_of, shown, succeeds};
 
-use content::CONTENTS;
-
-pub(crate) use content::{AGENT, Content};
+pub(crate) use content::{AGENT, CONTENTS, Content};
 pub(crate) use glibc::build as build_for_glibc;
 
 /// Options of the packages.

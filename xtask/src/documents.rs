@@ -96,10 +96,12 @@ fn commands(text: &str) -> Vec<Vec<String>> {
 
 /// The words of a command that starts one of our programs, up to a shell operator or a placeholder in capitals.
 fn ours(command: &str) -> Option<Vec<String>> {
-    let mut words = command.split_whitespace().skip_while(|word| *word == "sudo").peekable();
-    let first = *words.peek()?;
-    let is_program = PROGRAMS.contains(&first);
-    let mut words: Vec<&str> = words.collect();
+    let mut words: Vec<&str> = command.split_whitespace().collect();
+    if words.first() == Some(&"sudo") {
+        // As whom it runs changes nothing of what it is told.
+        words.drain(..if words.get(1) == Some(&"-u") { 3.min(words.len()) } else { 1 });
+    }
+    let is_program = PROGRAMS.contains(words.first()?);
     if !is_program && !words.starts_with(&["cargo", "xtask"]) {
         return None;
     }
@@ -161,6 +163,7 @@ mod tests {
             &["muster devices --output json", "muster device"],
         );
         check("`muster token create --purpose TEXT`", &["muster token create"]);
+        check("`sudo -u someone muster devices --all`, `sudo -u`", &["muster devices --all"]);
     }
 
     #[test]

@@ -96,7 +96,8 @@ pub(crate) fn homes(host: &dyn Host, problems: &mut Problems) -> Vec<Home> {
         problems.add(HOME, ErrorKind::NotAvailable, message);
     }
     for (place, count) in hidden {
-        let message = format!("this service's sandbox hides {count} home folders; per-user.conf shows them");
+        let message =
+            format!("homes are hidden by this service's sandbox ({count} of them); per-user.conf shows them");
         problems.add(&place, ErrorKind::NotPermitted, message);
     }
     if homes.len() > HOMES_LIMIT {
@@ -219,8 +220,9 @@ mod tests {
         let hiding = "tmpfs /home tmpfs ro,nosuid,nodev,noexec,mode=755 0 0\ntmpfs /root tmpfs ro 0 0\n";
         let (homes, problems) = found(&[("etc/passwd", passwd), ("proc/mounts", hiding)]);
         assert_eq!(homes, ["cy srv/cy"]);
-        let says =
-            |count| format!("this service's sandbox hides {count} home folders; per-user.conf shows them");
+        let says = |count| {
+            format!("homes are hidden by this service's sandbox ({count} of them); per-user.conf shows them")
+        };
         assert_eq!(problems, [says(2), says(1)]);
 
         let shown = format!("{hiding}/dev/sda1 /home ext4 ro 0 0\n/dev/sda1 /root ext4 ro 0 0\n");

@@ -93,7 +93,7 @@ const PROOFS: &[Proof] = &[
     },
     Proof {
         name: "service",
-        shows: "the package installs, enrols, reports, upgrades, restarts and purges clean under a real systemd",
+        shows: "the packages install, enrol, report all that root sees, upgrade, restart and purge clean under a real systemd",
         run: service::run,
     },
     Proof {

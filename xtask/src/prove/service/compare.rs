@@ -159,7 +159,8 @@ fn key(item: &Value) -> String {
     std::iter::once(kind.clone()).chain(told).chain(path).collect::<Vec<_>>().join(" ")
 }
 
-/// Every value of an item by its pointer, `/package/version`; lists are one value.
+/// Every value of an item by its pointer, `/package/version`; lists are one value. That something is installed is left
+/// out: the collector keeps no row for an installation of which there is nothing else to tell.
 fn fields(item: &Value) -> BTreeMap<String, Value> {
     let mut found = BTreeMap::new();
     for (part, body) in item.as_object().into_iter().flatten() {
@@ -172,6 +173,7 @@ fn fields(item: &Value) -> BTreeMap<String, Value> {
             }
         }
     }
+    found.retain(|field, value| field != "/installation/state" || value != "INSTALL_STATE_INSTALLED");
     found
 }
 
@@ -202,6 +204,18 @@ mod tests {
         check(BOTH, BOTH, Some(0));
         check(r#"{"name": "b", "items": []}"#, BOTH, None);
         check(r#"{"name": "a", "items": []}"#, r#"{"name": "a", "items": []}"#, None);
+    }
+
+    #[test]
+    fn installed_is_what_goes_without_saying() {
+        let item = |state: &str| {
+            format!(
+                r#"{{"name": "a", "items": [{{"package": {{"name": "x"}}, "installation": {{"state": "{state}"}}}}]}}"#
+            )
+        };
+        let without = r#"{"name": "a", "items": [{"package": {"name": "x"}}]}"#;
+        check(without, &item("INSTALL_STATE_INSTALLED"), Some(0));
+        check(without, &item("INSTALL_STATE_HELD"), None);
     }
 
     #[test]

@@ -6,5 +6,5 @@ systemctl is-active --quiet muster-collector && fail "a collector without a conf
 until_ok cli devices || fail "the collector does not answer"
 ok "collector installed and set up, $(systemctl show -P User muster-collector), rates $(rating muster-collector.service)"
 mkdir -p /etc/muster/collector.d
-printf '[charter.privacy]\nlogins = true\nper_user = true\n' >/etc/muster/collector.d/10-privacy.toml
+printf '[charter.privacy]\nlogins = true\nper_user = true\nusage = true\nneighbours = true\n' >/etc/muster/collector.d/10-privacy.toml
 systemctl reload muster-collector || fail "the collector's charter can't be read again"

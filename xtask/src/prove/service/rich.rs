@@ -23,6 +23,7 @@ pub(super) const FILLED: &[&str] = &[
     "software.container",
     "software.dpkg",
     "software.editor",
+    "software.gem",
     "software.java",
     "software.npm",
     "software.opt",
@@ -59,9 +60,9 @@ const FILES: &[(&str, u32, &str)] = &[
         r#"{"schemaVersion":37,"addons":[{"id":"uBlock0@raymondhill.net","version":"1.60.0","type":"extension","active":true,"location":"app-profile","defaultLocale":{"name":"uBlock Origin"}}]}"#,
     ),
     (
-        "home/bob/.cargo/.crates2.json",
+        "home/bob/.cargo/.crates.toml",
         BOB,
-        r#"{"installs":{"ripgrep 14.1.0 (registry+https://github.com/rust-lang/crates.io-index)":{"version_req":null,"bins":["rg"]}}}"#,
+        "[v1]\n\"ripgrep 14.1.0 (registry+https://github.com/rust-lang/crates.io-index)\" = [\"rg\"]\n",
     ),
     ("home/bob/.config/google-chrome/Local State", BOB, "{}"),
     (

@@ -18,7 +18,7 @@ use crate::{
         files::{CredentialError, CredentialFiles, Slot},
         identity::{Identity, IdentityError},
     },
-    owner::{OwnerError, as_owner},
+    owner::{OwnerError, as_owner, is_root},
     permissions::Permissions,
     report::{EncodedInventory, EncodedSection, Held, REPORT_BYTES, envelopes, step},
     spool::{EpochError, Sequence},
@@ -78,6 +78,14 @@ pub enum ExportError {
     /// The machine.
     #[error(transparent)]
     Machine(#[from] ReadError),
+    /// What tells which machine it is was out of this user's reach.
+    #[error(
+        "{subject} can't be read by this user, and without it the report would seem to be another machine's; run muster-agent export as root"
+    )]
+    NotPermitted {
+        /// What.
+        subject: String,
+    },
     /// The key.
     #[error("the report can't be signed")]
     Sign(#[from] IdentityError),
@@ -109,6 +117,9 @@ pub async fn export(settings: &Settings, machine: &Machine) -> Result<Export, Ex
     let known = in_state(folder.clone(), read_state).await?;
     let permissions = Permissions::new(settings.privacy, &known.asked);
     let inventory = machine.read_under(permissions).await?.inventory;
+    if !is_root() {
+        check_permitted(&inventory)?;
+    }
     let number = in_state(folder, |folder| {
         let _lock = StateLock::take_exports(folder)?;
         Sequence::take_export(folder)
@@ -156,6 +167,16 @@ fn read_state(folder: &Path) -> Result<Known, ExportError> {
     })
 }
 
+/// Refuses a reading without the machine's serial numbers: the service has a capability for them, other users don't.
+fn check_permitted(inventory: &EncodedInventory) -> Result<(), ExportError> {
+    let hardware = inventory.sections.get(&SectionName::known(SectionName::HARDWARE));
+    let mut errors = hardware.into_iter().flat_map(|section| section.errors());
+    match errors.find(|error| error.kind() == v1::ErrorKind::NotPermitted) {
+        Some(error) => Err(ExportError::NotPermitted { subject: error.subject.clone() }),
+        None => Ok(()),
+    }
+}
+
 /// What a report has.
 struct Contents {
     sections: usize,
@@ -201,4 +222,51 @@ fn report(
         withheld: withheld.iter().map(|name| name.as_str().to_owned()).collect(),
     };
     (report, contents)
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_common::inventory::{ErrorKind, Inventory, Section, SectionStatus, SourceError};
+
+    use super::*;
+
+    fn inventory(section: &'static str, kind: ErrorKind) -> EncodedInventory {
+        let error = SourceError {
+            subject: "sys/class/dmi/id/product_serial".to_owned(),
+            kind,
+            message: "permission denied".to_owned(),
+        };
+        EncodedInventory::new(&Inventory {
+            collected: None,
+            agent_version: String::new(),
+            sections: vec![Section {
+                name: SectionName::known(section),
+                status: SectionStatus::Partial,
+                items: Vec::new(),
+                errors: vec![error],
+            }],
+        })
+    }
+
+    #[test]
+    fn a_reading_without_serial_numbers_is_refused() {
+        let check = |section, kind| check_permitted(&inventory(section, kind));
+        let refused = check(SectionName::HARDWARE, ErrorKind::NotPermitted).unwrap_err().to_string();
+        assert!(refused.starts_with("sys/class/dmi/id/product_serial can't be read"), "{refused}");
+        check(SectionName::HARDWARE, ErrorKind::Malformed).unwrap();
+        check(SectionName::SOFTWARE_DPKG, ErrorKind::NotPermitted).unwrap();
+    }
+
+    #[test]
+    fn a_report_holds_every_section_in_full_and_says_where_the_spool_stood() {
+        let taken = |next| Sequence { epoch: crate::spool::SpoolEpoch::from_bytes([5; 16]), next };
+        let encoded = inventory(SectionName::HARDWARE, ErrorKind::Malformed)
+            .read_under(Permissions::default(), vec![SectionName::known("usage")]);
+        let (carried, contents) = report(&encoded, taken(4), Some(taken(9)));
+        assert_eq!((contents.sections, contents.items, contents.left_out.len()), (1, 0, 0));
+        assert_eq!((carried.sequence, carried.spool_next, carried.export_epoch.len()), (4, 9, 16));
+        assert_eq!(carried.withheld, ["usage"]);
+        assert!(carried.chunks.iter().all(|chunk| chunk.sequence == 4));
+        assert_eq!(report(&encoded, taken(4), None).0.spool_epoch, Vec::<u8>::new());
+    }
 }

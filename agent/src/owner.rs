@@ -28,6 +28,14 @@ pub fn as_owner<T: Send>(folder: &Path, work: impl FnOnce() -> T + Send) -> Resu
     }
 }
 
+/// Whether this process may read everything of the machine.
+pub fn is_root() -> bool {
+    #[cfg(unix)]
+    return rustix::process::geteuid().is_root();
+    #[cfg(not(unix))]
+    return true;
+}
+
 /// User and group.
 #[derive(Debug, Clone, Copy)]
 struct Owner {
@@ -39,7 +47,7 @@ struct Owner {
 fn other_owner(folder: &Path) -> io::Result<Option<Owner>> {
     use std::os::unix::fs::MetadataExt;
 
-    if !rustix::process::geteuid().is_root() {
+    if !is_root() {
         return Ok(None);
     }
     let metadata = std::fs::symlink_metadata(folder)?;

@@ -191,7 +191,8 @@ async fn an_island_is_known_by_what_is_carried_and_loses_nothing_when_it_is_back
     let accepted = carry(&world, &third.file).await.unwrap();
     assert_eq!((accepted.outcome(), accepted.items), (ReportOutcome::Accepted, 2));
     assert_eq!(accepted.agent_id, third.agent.to_string());
-    assert_eq!(world.lookup("PF0ISLE1").await, [accepted.device.clone()], "it is the device of the stream");
+    let found = world.lookup("PF0ISLE1").await;
+    assert_eq!(found, std::slice::from_ref(&accepted.device), "it is the device of the stream");
     assert_eq!(known(&world).await.unwrap(), "3");
     check_refused(carry(&world, &second.file).await, Code::FailedPrecondition, "number 2 was taken in");
     assert_eq!(carry(&world, &third.file).await.unwrap().outcome(), ReportOutcome::Known);
@@ -202,6 +203,8 @@ async fn an_island_is_known_by_what_is_carried_and_loses_nothing_when_it_is_back
         bad[place] ^= 1 << chance.random_range(0..8);
         check_refused(carry(&world, &bad).await, Code::InvalidArgument, "");
     }
+    let large = carry(&world, &vec![b'x'; 17 << 20]).await.unwrap_err();
+    assert_eq!(large.code(), Code::OutOfRange, "{large}");
     assert_eq!(known(&world).await.unwrap(), "3");
 
     // It goes back to what its stream had told before: the agent believes that there is nothing to say.

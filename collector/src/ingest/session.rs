@@ -374,3 +374,70 @@ fn wanted(subject: &Subject, baseline: &[v1::SectionDigest]) -> Vec<String> {
     );
     wanted
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_common::{
+        id::AgentId,
+        inventory::SectionStatus,
+        source::{Source, SubjectKey},
+        time::Timestamp,
+    };
+
+    use super::*;
+    use crate::records::SectionHead;
+
+    fn digest(name: &str) -> SectionDigest {
+        SectionDigest::of(&SectionName::new(name).unwrap(), [])
+    }
+
+    fn subject(resync: bool) -> Subject {
+        let agent = AgentId::random();
+        let head = |name: &str, digest| {
+            let head = SectionHead {
+                digest,
+                status: SectionStatus::Complete,
+                errors: Vec::new(),
+                observed: Timestamp::default(),
+                items: 0,
+            };
+            (SectionName::new(name).unwrap(), head)
+        };
+        Subject {
+            key: SubjectKey::agent(agent, "none"),
+            source: Source::Agent(agent),
+            device: DeviceId::random(),
+            agent_version: String::new(),
+            first: Timestamp::default(),
+            last: Timestamp::default(),
+            fields: std::collections::BTreeMap::new(),
+            sections: [
+                head("os", Some(digest("os"))),
+                head("partial", None),
+                head("storage", Some(digest("other"))),
+            ]
+            .into(),
+            evidence: Vec::new(),
+            identifiers: Vec::new(),
+            vouches: false,
+            spool_epoch: Vec::new(),
+            durable_sequence: 0,
+            explanation: String::new(),
+            in_conflict: false,
+            hardware_changed: None,
+            superseded: false,
+            resync,
+        }
+    }
+
+    #[test]
+    fn what_differs_is_wanted_and_after_what_was_carried_all_of_it() {
+        let said = |name: &str| v1::SectionDigest {
+            section: name.to_owned(),
+            digest: digest(name).as_bytes().to_vec(),
+        };
+        let baseline = ["os", "partial", "storage", "new"].map(said);
+        assert_eq!(wanted(&subject(false), &baseline), ["partial", "storage", "new"]);
+        assert_eq!(wanted(&subject(true), &baseline), ["os", "partial", "storage", "new"]);
+    }
+}

@@ -204,6 +204,19 @@ async fn a_report_is_taken_in_once_and_says_who_brought_it() {
     }
     assert_eq!(world.store.position().await, position, "a replay wrote something");
 
+    // At once, as by an impatient script: one of them is the first.
+    let next = island.sign(&island.report(2, world.now()));
+    let together = tokio::join!(
+        import(&world, next.clone()),
+        import(&world, next.clone()),
+        import(&world, next.clone()),
+        import(&world, next),
+    );
+    let (a, b, c, d) = together;
+    let outcomes = [a, b, c, d].map(|outcome| outcome.unwrap().outcome());
+    let accepted = outcomes.iter().filter(|outcome| **outcome == ReportOutcome::Accepted);
+    assert_eq!(accepted.count(), 1, "{outcomes:?}");
+
     // Past the door.
     let request = v1::ImportReportRequest { content: file, validate_only: false };
     let past = world.admin.import_report(Request::new(request)).await.unwrap_err();

@@ -143,8 +143,12 @@ fn device_answer(
 }
 
 /// An agent's id is long, and a device seldom has two.
-fn short_source(source: &str) -> &str {
-    if source.starts_with("agent:") { "agent" } else { source }
+fn short_source(source: &str) -> String {
+    match source.split_once(" carrying agent:") {
+        Some((carrier, _)) => format!("{carrier}, carried"),
+        None if source.starts_with("agent:") => "agent".to_owned(),
+        None => source.to_owned(),
+    }
 }
 
 fn sheet(device: &Device, inventory: Option<&Inventory>, screen: &Screen) -> String {

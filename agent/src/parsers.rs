@@ -8,7 +8,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::{host::MemoryHost, sources::SOURCES};
+use muster_common::time::EndpointTime;
+
+use crate::{
+    host::MemoryHost,
+    sources::SOURCES,
+    usage::{Ledger, Sampler},
+};
 
 /// Who lives on the machine of every target.
 const PEOPLE: (&str, &str) = ("etc/passwd", "anna:x:1000:1000::/home/anna:/bin/sh\n");
@@ -28,6 +34,8 @@ pub struct Target {
     paths: &'static [&'static str],
     /// Files with a content of their own, without which a source would not look.
     beside: &'static [(&'static str, &'static str)],
+    /// Whether it is also looked at which programs run.
+    processes: bool,
     /// What the bytes are put into.
     container: fn(&[u8]) -> Vec<u8>,
 }
@@ -39,7 +47,7 @@ impl Target {
         paths: &'static [&'static str],
         beside: &'static [(&'static str, &'static str)],
     ) -> Self {
-        Self { name, sources, paths, beside, container: <[u8]>::to_vec }
+        Self { name, sources, paths, beside, processes: false, container: <[u8]>::to_vec }
     }
 
     /// Runs the sources over a machine that has these bytes; how many items they find.
@@ -60,7 +68,14 @@ impl Target {
         let certificate_folders = vec!["etc/nginx".to_owned()];
         let host = MemoryHost { files, metadata_service, certificate_folders, ..MemoryHost::default() };
         let sources = SOURCES.iter().filter(|source| self.sources.contains(&source.name()));
-        sources.map(|source| source.collect(&host).items.len()).sum()
+        let items: usize = sources.map(|source| source.collect(&host).items.len()).sum();
+        // What watches processes is no source, and reads as much of strangers.
+        let uses = self.processes.then(|| {
+            let mut sampler = Sampler::new(Ledger::default());
+            sampler.sample(&host, EndpointTime::from_millis(0));
+            sampler.ledger().uses().len()
+        });
+        items + uses.unwrap_or(0)
     }
 }
 
@@ -88,6 +103,8 @@ const ORACLE_COMPONENTS: (&str, &str) = (
 );
 const SYS_VENDOR: &str = "sys/class/dmi/id/sys_vendor";
 const SMBIOS_SOURCES: &[&str] = &["product", "processor", "memory", "battery", "tpm"];
+
+const BASH: &str = "7 (bash) S 1 7 7 0 -1 4194560 1 2 3 4 5 6 7 8 20 0 1 0 8231 225280 100 1844";
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
@@ -290,6 +307,45 @@ pub const TARGETS: &[Target] = &[
     Target::of("certificate", &["certificates"], &["etc/nginx/a.pem", "etc/nginx/b.der"], &[]),
     Target::of("lastlog2", &["logins"], &["var/lib/lastlog/lastlog2.db"], &[]),
     Target::of("wtmpdb", &["logins"], &["var/lib/wtmpdb/wtmp.db"], &[]),
+    Target {
+        processes: true,
+        ..Target::of(
+            "processes",
+            &[],
+            &["proc/7/stat", "proc/8/cgroup"],
+            &[
+                ("proc/7/cgroup", "0::/app.slice/app-gnome-a-1.scope"),
+                ("proc/8/stat", BASH),
+                ("usr/share/applications/a.desktop", ""),
+                ("var/lib/flatpak/app/a/x", ""),
+                ("snap/a/current/x", ""),
+            ],
+        )
+    },
+    Target {
+        processes: true,
+        ..Target::of(
+            "program-files",
+            &[],
+            &[
+                "var/lib/dpkg/info/{name}",
+                "var/lib/dpkg/info/bash.list",
+                "lib/apk/db/installed",
+                "var/lib/pacman/local/bash-1-1/files",
+            ],
+            &[("proc/7/stat", BASH), ("usr/lib/bash", ""), ("opt/bash/bin/bash", "")],
+        )
+    },
+    Target {
+        processes: true,
+        container: ndb,
+        ..Target::of(
+            "rpm-files",
+            &[],
+            &["var/lib/rpm/Packages.db"],
+            &[("proc/7/stat", BASH), ("usr/bin/bash", "")],
+        )
+    },
     Target::of(
         "system",
         &["release", "accounts", "volumes", "units", "security"],

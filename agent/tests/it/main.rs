@@ -8,6 +8,7 @@ mod fixtures;
 mod flatpak;
 mod fuzz_seeds;
 mod languages;
+mod listeners;
 mod networks;
 mod package_managers;
 mod printed;

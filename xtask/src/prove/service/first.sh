@@ -6,5 +6,12 @@ systemctl is-active --quiet muster-collector && fail "a collector without a conf
 until_ok cli devices || fail "the collector does not answer"
 ok "collector installed and set up, $(systemctl show -P User muster-collector), rates $(rating muster-collector.service)"
 mkdir -p /etc/muster/collector.d
-printf '[charter.privacy]\nlogins = true\nper_user = true\nusage = true\nneighbours = true\n' >/etc/muster/collector.d/10-privacy.toml
+cat >/etc/muster/collector.d/10-privacy.toml <<'END'
+[charter.privacy]
+logins = true
+per_user = true
+usage = true
+neighbours = true
+neighbour_networks = ["192.0.2.0/24 via 00:11:22:33:44:55"]
+END
 systemctl reload muster-collector || fail "the collector's charter can't be read again"

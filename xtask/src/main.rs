@@ -2,7 +2,7 @@
 //!
 //! Everything that one does to this repository is a subcommand here, so that nobody has to know a shell script. It
 //! stands apart from the product: it uses none of Muster's crates and runs the binaries as a user would, and it keeps
-//! to two dependencies so that it compiles in seconds.
+//! to few dependencies so that it compiles in seconds.
 //!
 //! To add an action, write one file with a `run` function and one arm in [`main`].
 

@@ -8,18 +8,21 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use serde_json::Value;
 
-use super::idle;
+use super::{idle, peers};
 use crate::package;
 use crate::root;
 use crate::steps::output_of;
 
-const BEGIN: &str = "<!-- cargo xtask bench agent: begin -->";
-const END: &str = "<!-- cargo xtask bench agent: end -->";
+/// What stands around the tables in docs/performance.md.
+const MARKERS: [&str; 2] =
+    ["<!-- cargo xtask bench agent: begin -->", "<!-- cargo xtask bench agent: end -->"];
+const PEERS_MARKERS: [&str; 2] =
+    ["<!-- cargo xtask bench agent --peers: begin -->", "<!-- cargo xtask bench agent --peers: end -->"];
 /// Hardware, operating system and the packages of the system's own managers: what `dpkg-query` is compared with.
 const TOGETHER: [&str; 8] = [
     "hardware",
@@ -42,6 +45,9 @@ pub(super) struct Arguments {
     /// Also watch the service idle for so many minutes, with a collector beside it
     #[arg(long, value_name = "MINUTES")]
     idle: Option<u64>,
+    /// Instead, compare with the other agents that are installed here: what each finds and costs
+    #[arg(long, conflicts_with = "idle")]
+    peers: bool,
     /// Print only, and leave docs/performance.md as it is
     #[arg(long)]
     dry_run: bool,
@@ -62,6 +68,16 @@ impl Row {
 
 pub(super) fn run(arguments: &Arguments) -> Result<()> {
     let agent = package::build(package::AGENT, false)?;
+    if arguments.peers {
+        let (found, wrong) = peers::run(&agent, arguments.runs)?;
+        let text = format!("{}{found}", machine(arguments.runs)?);
+        println!("{text}");
+        if !arguments.dry_run {
+            write_down(&text, PEERS_MARKERS)?;
+        }
+        ensure!(wrong.is_empty(), "{} things are amiss:\n     {}", wrong.len(), wrong.join("\n     "));
+        return Ok(());
+    }
     let mut rows = commands(&agent, arguments.runs)?;
     rows.extend(in_process(&agent, arguments.runs, &rows)?);
     if let Some(minutes) = arguments.idle {
@@ -73,7 +89,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
     let table = table(&rows, arguments.runs)?;
     println!("{table}");
-    if arguments.dry_run { Ok(()) } else { write_down(&table) }
+    if arguments.dry_run { Ok(()) } else { write_down(&table, MARKERS) }
 }
 
 /// Whole processes, one after another in each round, so that a busy moment of the machine hits all of them.
@@ -113,14 +129,14 @@ fn commands(agent: &Path, runs: u16) -> Result<Vec<Row>> {
 }
 
 /// What one process used.
-struct Used {
-    milliseconds: f64,
-    peak_kib: u64,
+pub(super) struct Used {
+    pub(super) milliseconds: f64,
+    pub(super) peak_kib: u64,
 }
 
 /// Runs a program to its end. Its output goes through a pipe that is emptied slowly enough to look at the process between
 /// two pieces: the kernel forgets a process's memory when it ends, but not its processor time before it is reaped.
-fn measured(words: &[&str]) -> Result<Used> {
+pub(super) fn measured(words: &[&str]) -> Result<Used> {
     let mut command = Command::new(words[0]);
     command.args(&words[1..]).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let mut child = command.spawn().with_context(|| format!("cannot start {}", words[0]))?;
@@ -172,24 +188,13 @@ fn in_process(agent: &Path, runs: u16, commands: &[Row]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     values[values.len() / 2]
 }
 
 fn table(rows: &[Row], runs: u16) -> Result<String> {
-    let commit =
-        output_of(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root()))?;
-    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = processors.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
-    let mut text = format!(
-        "{} of {}, Linux {}, commit {}, {runs} runs, medians\n\n",
-        processors.lines().filter(|line| line.starts_with("processor")).count(),
-        model.trim_start_matches([' ', '\t', ':']),
-        kernel.trim(),
-        commit.trim()
-    );
+    let mut text = machine(runs)?;
     for Row { what, value, unit, aim } in rows {
         let aim = aim.map_or_else(String::new, |aim| {
             format!("   {} {aim:.3} {unit}", if *value <= aim { "within" } else { "OVER" })
@@ -199,17 +204,34 @@ fn table(rows: &[Row], runs: u16) -> Result<String> {
     Ok(text)
 }
 
-/// Between the markers of docs/performance.md.
-fn write_down(table: &str) -> Result<()> {
-    let path: PathBuf = root().join("docs/performance.md");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
-    fs::write(&path, replaced(&text, table)?).with_context(|| format!("cannot write {}", path.display()))
+/// Where and of what a table was made.
+fn machine(runs: u16) -> Result<String> {
+    let commit =
+        output_of(Command::new("git").args(["rev-parse", "--short=12", "HEAD"]).current_dir(root()))?;
+    let kernel = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let processors = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = processors.lines().find_map(|line| line.strip_prefix("model name")).unwrap_or_default();
+    Ok(format!(
+        "{} of {}, Linux {}, commit {}, {runs} runs, medians\n\n",
+        processors.lines().filter(|line| line.starts_with("processor")).count(),
+        model.trim_start_matches([' ', '\t', ':']),
+        kernel.trim(),
+        commit.trim()
+    ))
 }
 
-fn replaced(text: &str, table: &str) -> Result<String> {
-    let (before, rest) = text.split_once(BEGIN).context("the page has no marker for the agent's table")?;
-    let (_, after) = rest.split_once(END).context("the page has no second marker for the agent's table")?;
-    Ok(format!("{before}{BEGIN}\n```text\n{}\n```\n{END}{after}", table.trim_end()))
+/// Between the markers of docs/performance.md.
+fn write_down(table: &str, markers: [&str; 2]) -> Result<()> {
+    let path: PathBuf = root().join("docs/performance.md");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    fs::write(&path, replaced(&text, table, markers)?)
+        .with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn replaced(text: &str, table: &str, [begin, end]: [&str; 2]) -> Result<String> {
+    let (before, rest) = text.split_once(begin).context("the page has no marker for the agent's table")?;
+    let (_, after) = rest.split_once(end).context("the page has no second marker for the agent's table")?;
+    Ok(format!("{before}{begin}\n```text\n{}\n```\n{end}{after}", table.trim_end()))
 }
 
 #[cfg(test)]
@@ -218,11 +240,13 @@ mod tests {
 
     #[test]
     fn the_table_replaces_the_one_before() {
-        let page = format!("# A\n{BEGIN}\nold\n{END}\nrest\n");
-        let once = replaced(&page, "new\n").unwrap();
-        assert_eq!(once, format!("# A\n{BEGIN}\n```text\nnew\n```\n{END}\nrest\n"));
-        assert_eq!(replaced(&once, "new\n").unwrap(), once);
-        assert!(replaced("# A\n", "new").is_err());
+        let [begin, end] = PEERS_MARKERS;
+        let page = format!("# A\n{begin}\nold\n{end}\nrest\n");
+        let once = replaced(&page, "new\n", PEERS_MARKERS).unwrap();
+        assert_eq!(once, format!("# A\n{begin}\n```text\nnew\n```\n{end}\nrest\n"));
+        assert_eq!(replaced(&once, "new\n", PEERS_MARKERS).unwrap(), once);
+        assert!(replaced("# A\n", "new", PEERS_MARKERS).is_err());
+        assert!(replaced(&page, "new", MARKERS).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@
 
 mod agent;
 mod idle;
+mod peers;
 
 use std::process::{Command, Stdio};
 

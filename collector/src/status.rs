@@ -5,7 +5,7 @@
 use tonic::Status;
 
 use crate::{
-    actions::{carry::NotTaken, import::ImportFailed},
+    actions::{carried::NotTaken, import::ImportFailed},
     import::{carried::NotUsable, service::ServiceError},
     pipeline::ObserveError,
     query::QueryFailure,

@@ -2,5 +2,6 @@
 //!
 //! Knows nothing of who asks and over which wire; the rim calls it with a name for the audit.
 
+pub mod carried;
 pub mod carry;
 pub mod import;

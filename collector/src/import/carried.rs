@@ -20,7 +20,7 @@ use ring::signature::{
 };
 
 use crate::{
-    actions::carry::{Carried, CarriedPlace},
+    actions::carried::{Carried, CarriedPlace},
     ingest::decode::{self, Assembler, Unusable},
     pipeline::observation::SpoolSequence,
     tls::{

@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use clap::{Parser, Subcommand};
 use muster_config::Problems;
 
-use crate::commands::{check_config, collect, enroll, export, run, sources, status};
+use crate::commands::{bundle, check_config, collect, enroll, export, run, sources, status};
 
 /// Gathers this machine's inventory and streams it to a Muster collector.
 #[derive(Debug, Parser)]
@@ -31,6 +31,8 @@ enum Command {
     Status(status::Arguments),
     /// List what is read for an inventory, from where, how a change is noticed and what it costs
     Sources(sources::Arguments),
+    /// Write a recording of this machine for a bug report, without what tells whose it is
+    Bundle(bundle::Arguments),
     /// Check the configuration and print what is in force
     CheckConfig(check_config::Arguments),
 }
@@ -48,6 +50,7 @@ pub fn run() -> anyhow::Result<()> {
         Command::Export(arguments) => export::run(&arguments, &mut out),
         Command::Status(arguments) => status::run(&arguments, &mut out),
         Command::Sources(arguments) => sources::run(&arguments, &mut out),
+        Command::Bundle(arguments) => bundle::run(&arguments, &mut out),
         Command::CheckConfig(arguments) => check_config::run(&arguments, &mut out),
     };
     match result.and_then(|()| Ok(out.flush()?)) {

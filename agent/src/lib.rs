@@ -13,6 +13,8 @@ pub mod permissions;
 
 pub mod collect;
 
+mod bundle;
+
 pub mod report;
 
 pub mod state_file;

@@ -42,6 +42,7 @@ impl Look {
             Err(HostError::NotPermitted { .. }) => Self::Denied,
             Err(
                 HostError::NotRecorded { .. }
+                | HostError::LeftOut { .. }
                 | HostError::TooLarge { .. }
                 | HostError::TooMany { .. }
                 | HostError::TimedOut { .. }

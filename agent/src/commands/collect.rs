@@ -17,9 +17,9 @@ use muster_proto::{json, v1};
 
 use crate::{
     collect,
-    commands::summary,
+    commands::{recorded, summary},
     config,
-    host::{Host, LiveHost, RecordedHost},
+    host::{Host, LiveHost},
     permissions::{Permissions, permitted},
     sources::{SOURCES, USUAL_CERTIFICATE_FOLDERS},
     usage,
@@ -28,7 +28,8 @@ use crate::{
 /// Arguments of `collect`.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Read this folder as the root of a machine's file system, and nothing outside it
+    /// Read this folder as the root of a machine's file system, and nothing outside it; or a bundle of `muster-agent
+    /// bundle`
     #[arg(long, value_name = "DIR")]
     root: Option<PathBuf>,
     /// Also read what tells of people: usage, logins, what is installed for one user alone, neighbours. Nothing leaves
@@ -54,11 +55,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
     let usual = USUAL_CERTIFICATE_FOLDERS.iter().filter(|_| arguments.certificates);
     let folders: Vec<String> = usual.map(|folder| (*folder).to_owned()).collect();
     let (host, now): (Box<dyn Host>, _) = match &arguments.root {
-        Some(folder) => {
-            let host = RecordedHost::open(folder)
-                .with_context(|| format!("cannot use {} as the root of a machine", folder.display()))?;
-            (Box::new(host.with_certificate_folders(folders)), None)
-        }
+        Some(path) => (recorded(path, folders)?, None),
         None => {
             let uses = if arguments.personal { uses_that_the_service_found() } else { None };
             let host = LiveHost::open()

@@ -4,6 +4,7 @@
 //! the real one are the same to it. Every operation is bounded: what a path turns out to be (a pipe, a device, a
 //! file without end) is an error, never a wait.
 
+mod bundle;
 mod live;
 mod memory;
 mod metadata_service;
@@ -20,6 +21,8 @@ use muster_common::{
     time::EndpointTime,
 };
 
+pub(crate) use bundle::{Body, Entry, FORMAT, Facts, MANIFEST, Manifest, Outcome, Recording, Refusal};
+pub use bundle::{BundleError, BundleHost};
 pub use live::LiveHost;
 pub use memory::MemoryHost;
 pub(crate) use metadata_service::MetadataService;
@@ -314,6 +317,12 @@ pub enum HostError {
         /// The path.
         path: String,
     },
+    /// Whoever recorded the machine left it out.
+    #[error("{path} was left out of this recording")]
+    LeftOut {
+        /// The path.
+        path: String,
+    },
     /// Only a running machine tells it.
     #[error("{what}: not available from a recording")]
     NotRecorded {
@@ -342,6 +351,7 @@ impl HostError {
             | Self::TooMany { path, .. }
             | Self::TimedOut { path, .. }
             | Self::Exhausted { path }
+            | Self::LeftOut { path }
             | Self::Io { path, .. } => path,
             Self::NotRecorded { what } => what,
         }
@@ -356,7 +366,7 @@ impl HostError {
 impl From<HostError> for SourceError {
     fn from(error: HostError) -> Self {
         let (kind, message) = match &error {
-            HostError::Missing { .. } | HostError::NotRecorded { .. } => {
+            HostError::Missing { .. } | HostError::NotRecorded { .. } | HostError::LeftOut { .. } => {
                 (ErrorKind::NotAvailable, error.to_string())
             }
             HostError::NotPermitted { .. } => (ErrorKind::NotPermitted, error.to_string()),

@@ -1,6 +1,7 @@
 //! The agent's integration tests, one binary.
 #![expect(clippy::unwrap_used, reason = "helpers of tests may fail as tests do")]
 
+mod bundle;
 mod dmidecode;
 mod dpkg;
 mod fence;

@@ -1,0 +1,82 @@
+//! A recorded machine for a bug report: what the sources read of it, without what tells whose it is.
+//!
+//! Recorded once over the live machine or a recording, redacted by rules that leave out what they don't know, searched
+//! once more, and written as one file that `collect --root` reads. Nothing is ever written that has not gone this way.
+
+mod patterns;
+mod pseudonym;
+mod recorder;
+mod redact;
+mod secrets;
+mod write;
+
+use std::path::Path;
+
+use crate::{collect, host::Host, sources::Source};
+use pseudonym::{Kind, NoRandomness, Pseudonyms};
+use recorder::{Limits, Recorder};
+use redact::{Leak, Redacted};
+
+pub(crate) use write::WriteError;
+
+/// What a bundle holds, for the person who sends it.
+#[derive(Debug)]
+pub(crate) struct Summary {
+    /// Files whose content is in it.
+    pub(crate) files: usize,
+    /// Bytes of those.
+    pub(crate) content_bytes: usize,
+    /// Size of the bundle in bytes.
+    pub(crate) bundle_bytes: u64,
+    /// What was replaced, and how often.
+    pub(crate) replaced: Vec<(&'static str, usize)>,
+    /// Files that were read and are not in it.
+    pub(crate) left_out: Vec<String>,
+    /// Paths that were over the most that a bundle has.
+    pub(crate) dropped: usize,
+}
+
+/// Why there is no bundle.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BundlingError {
+    /// No key for the pseudonyms.
+    #[error(transparent)]
+    Random(#[from] NoRandomness),
+    /// The last look found something.
+    #[error(transparent)]
+    Leak(#[from] Leak),
+    /// The file.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+/// Records a machine, redacts the recording and writes it.
+pub(crate) fn bundle(
+    host: &dyn Host,
+    sources: &[&dyn Source],
+    path: &Path,
+) -> Result<Summary, BundlingError> {
+    let (redacted, dropped) = redacted(host, sources)?;
+    let Redacted { recording, tally, left_out } = redacted;
+    let bodies = recording.entries.values().filter_map(|entry| entry.content.as_ref()?.found());
+    let (mut files, mut content_bytes) = (0, 0);
+    bodies.for_each(|body| (files, content_bytes) = (files + 1, content_bytes + body.bytes.len()));
+    let words = |(kind, count): (Kind, usize)| (kind.in_words(), count);
+    Ok(Summary {
+        files,
+        content_bytes,
+        bundle_bytes: write::write(recording, path)?,
+        replaced: tally.by_kind.into_iter().map(words).collect(),
+        left_out,
+        dropped,
+    })
+}
+
+fn redacted(host: &dyn Host, sources: &[&dyn Source]) -> Result<(Redacted, usize), BundlingError> {
+    let pseudonyms = Pseudonyms::random()?;
+    let recorder = Recorder::new(host, Limits::default());
+    // What it finds is of no interest, only where it looked.
+    collect::collect(&recorder, sources, None);
+    let recorder::Recorded { recording, dropped } = recorder.finish();
+    Ok((redact::redact(recording, host, &pseudonyms)?, dropped))
+}

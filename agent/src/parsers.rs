@@ -12,7 +12,7 @@ use muster_common::time::EndpointTime;
 
 use crate::{
     host::MemoryHost,
-    sources::SOURCES,
+    sources::{SOURCES, Source},
     usage::{Ledger, Sampler},
 };
 
@@ -52,6 +52,24 @@ impl Target {
 
     /// Runs the sources over a machine that has these bytes; how many items they find.
     pub fn feed(&self, bytes: &[u8]) -> usize {
+        let host = self.machine(bytes);
+        let items: usize = self.sources().map(|source| source.collect(&host).items.len()).sum();
+        // What watches processes is no source, and reads as much of strangers.
+        let uses = self.processes.then(|| {
+            let mut sampler = Sampler::new(Ledger::default());
+            sampler.sample(&host, EndpointTime::from_millis(0));
+            sampler.ledger().uses().len()
+        });
+        items + uses.unwrap_or(0)
+    }
+
+    /// The sources that run.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &'static dyn Source> {
+        SOURCES.iter().copied().filter(|source| self.sources.contains(&source.name()))
+    }
+
+    /// A machine that has these bytes.
+    pub(crate) fn machine(&self, bytes: &[u8]) -> MemoryHost {
         let beside = self.beside.iter().chain([&PEOPLE]);
         let mut files: BTreeMap<String, Vec<u8>> =
             beside.map(|(path, content)| ((*path).to_owned(), content.as_bytes().to_vec())).collect();
@@ -66,16 +84,7 @@ impl Target {
         // Whoever asks a metadata service gets the bytes from it too.
         let metadata_service = (self.container)(bytes);
         let certificate_folders = vec!["etc/nginx".to_owned()];
-        let host = MemoryHost { files, metadata_service, certificate_folders, ..MemoryHost::default() };
-        let sources = SOURCES.iter().filter(|source| self.sources.contains(&source.name()));
-        let items: usize = sources.map(|source| source.collect(&host).items.len()).sum();
-        // What watches processes is no source, and reads as much of strangers.
-        let uses = self.processes.then(|| {
-            let mut sampler = Sampler::new(Ledger::default());
-            sampler.sample(&host, EndpointTime::from_millis(0));
-            sampler.ledger().uses().len()
-        });
-        items + uses.unwrap_or(0)
+        MemoryHost { files, metadata_service, certificate_folders, ..MemoryHost::default() }
     }
 }
 

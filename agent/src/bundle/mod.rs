@@ -80,3 +80,56 @@ fn redacted(host: &dyn Host, sources: &[&dyn Source]) -> Result<(Redacted, usize
     let recorder::Recorded { recording, dropped } = recorder.finish();
     Ok((redact::redact(recording, host, &pseudonyms)?, dropped))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, fs, path::Path};
+
+    use muster_common::inventory::Inventory;
+
+    use super::*;
+    use crate::{host::BundleHost, parsers::TARGETS};
+
+    /// Kinds of items by section, and how many there are.
+    fn counts(inventory: &Inventory) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for section in &inventory.sections {
+            for item in &section.items {
+                let kind = format!("{:?}", item.kind);
+                let kind = kind.split('(').next().unwrap_or_default();
+                *counts.entry(format!("{} {kind}", section.name)).or_default() += 1;
+            }
+        }
+        counts
+    }
+
+    #[test]
+    fn every_format_tells_as_much_as_before() {
+        // Their files may hold anything, so they are left out.
+        let left_out = ["bolt"];
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+        let mut compared = 0;
+        let mut differences = Vec::new();
+        for target in TARGETS.iter().filter(|target| !left_out.contains(&target.name)) {
+            let sources: Vec<_> = target.sources().collect();
+            for seed in fs::read_dir(seeds.join(target.name)).unwrap() {
+                let seed = seed.unwrap().path();
+                let machine = target.machine(&fs::read(&seed).unwrap());
+                let before = collect::collect(&machine, &sources, None);
+                let (Redacted { recording, .. }, _) = redacted(&machine, &sources).unwrap();
+                let after = collect::collect(&BundleHost::new(recording), &sources, None);
+                compared += before.sections.iter().map(|section| section.items.len()).sum::<usize>();
+                if counts(&before) != counts(&after) {
+                    differences.push(format!(
+                        "{}: {:?} became {:?}",
+                        seed.display(),
+                        counts(&before),
+                        counts(&after)
+                    ));
+                }
+            }
+        }
+        assert!(differences.is_empty(), "{}", differences.join("\n"));
+        assert!(compared > 100, "{compared} items");
+    }
+}

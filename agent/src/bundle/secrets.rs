@@ -4,7 +4,10 @@
 //! Knows nothing of any file's format: this is the net below the rules, for what no rule thought of. A replacement has
 //! the length of what it replaces, so that offsets in databases stay right.
 
-use std::{collections::BTreeMap, ops::Range};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use aho_corasick::{AhoCorasick, MatchKind};
 
@@ -128,7 +131,8 @@ impl Tally {
 /// Values on their way into the net.
 #[derive(Debug, Default)]
 pub(crate) struct Gathered {
-    values: BTreeMap<Vec<u8>, Kind>,
+    /// By the value in lower case: its kind, and how it was written first.
+    values: BTreeMap<Vec<u8>, (Kind, Vec<u8>)>,
 }
 
 impl Gathered {
@@ -155,7 +159,7 @@ impl Gathered {
         if value.is_empty() || is_nothing || stays || is_common(value) || self.values.len() == SECRETS_LIMIT {
             return;
         }
-        self.values.entry(value.to_ascii_lowercase()).or_insert(kind);
+        self.values.entry(value.to_ascii_lowercase()).or_insert_with(|| (kind, value.to_vec()));
     }
 
     /// A name with its parts: those of a domain, or the words of a person's name.
@@ -175,7 +179,7 @@ impl Gathered {
 
     /// Whether a value is one.
     pub(crate) fn kind(&self, value: &[u8]) -> Option<Kind> {
-        self.values.get(&value.trim_ascii().to_ascii_lowercase()).copied()
+        self.values.get(&value.trim_ascii().to_ascii_lowercase()).map(|(kind, _)| *kind)
     }
 }
 
@@ -215,8 +219,8 @@ impl<'a> Secrets<'a> {
         let mut patterns: Vec<Vec<u8>> = Vec::new();
         let mut forms = Vec::new();
         let values = gathered.values.iter().filter(|(value, _)| value.len() >= SHORTEST && !is_word(value));
-        for (value, kind) in values {
-            for (pattern, form) in written(value, *kind, pseudonyms) {
+        for (value, (kind, first)) in values {
+            for (pattern, form) in written(value, first, *kind, pseudonyms) {
                 patterns.push(pattern);
                 forms.push((*kind, form));
             }
@@ -293,8 +297,8 @@ impl<'a> Secrets<'a> {
     }
 }
 
-/// All ways in which a value is looked for. `value` is in lower case.
-fn written(value: &[u8], kind: Kind, pseudonyms: &Pseudonyms) -> Vec<(Vec<u8>, Form)> {
+/// All ways in which a value is looked for. `value` is in lower case, `first` as it was written.
+fn written(value: &[u8], first: &[u8], kind: Kind, pseudonyms: &Pseudonyms) -> Vec<(Vec<u8>, Form)> {
     let word = value.len() < ANYWHERE;
     let mut all = vec![
         (value.to_vec(), Form::Text { word }),
@@ -302,7 +306,8 @@ fn written(value: &[u8], kind: Kind, pseudonyms: &Pseudonyms) -> Vec<(Vec<u8>, F
         (wide(value, false), Form::Wide { low_first: false }),
     ];
     if value.len() >= SHORTEST_IN_HEXADECIMAL {
-        all.push((in_hexadecimal(value), Form::Hexadecimal));
+        let cases = BTreeSet::from([value.to_vec(), first.to_vec(), value.to_ascii_uppercase()]);
+        all.extend(cases.iter().map(|text| (in_hexadecimal(text), Form::Hexadecimal)));
     }
     // Device mapper doubles the hyphens of a name.
     if kind == Kind::Host && value.contains(&b'-') {
@@ -375,7 +380,7 @@ mod tests {
             b"/home/anna/x",
             b"Anna:x",
             b"xpf0xyz12x",
-            b"P\0F\0000\0X\0Y\0Z\01\02\0",
+            b"P\0F\00\0X\0Y\0Z\01\02\0",
             b"\0P\0F\00\0X\0Y\0Z\01\02",
             b"50463058595a3132",
             b"wlx001b213a4f5e",

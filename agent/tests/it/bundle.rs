@@ -88,8 +88,10 @@ fn check_same(before: &Inventory, after: &Inventory, context: &str) {
 fn written(secret: &str) -> Vec<Vec<u8>> {
     let lower = secret.to_lowercase();
     let wide = |low: bool| lower.bytes().flat_map(|byte| if low { [byte, 0] } else { [0, byte] }).collect();
-    let hexadecimal = lower.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
-    let mut all = vec![lower.clone().into_bytes(), wide(true), wide(false), hexadecimal];
+    let in_digits =
+        |text: &str| text.bytes().map(|byte| format!("{byte:02x}")).collect::<String>().into_bytes();
+    let mut all =
+        vec![lower.clone().into_bytes(), wide(true), wide(false), in_digits(&lower), in_digits(secret)];
     let digits: String = lower.chars().filter(char::is_ascii_hexdigit).collect();
     let is_number = lower.chars().all(|sign| sign.is_ascii_hexdigit() || ":-".contains(sign));
     if is_number && matches!(digits.len(), 12 | 32) {
@@ -336,7 +338,7 @@ fn machine() -> TempDir {
         ),
         (
             "opt/conda/conda-meta/zlib-1.3-0.json",
-            r#"{"build":"0","channel":"https://conda.anaconda.org/t/conda-token/private-registry/linux-64","name":"zlib","version":"1.3"}"#,
+            r#"{"build":"0","channel":"https://conda.anaconda.org/t/conda-token/secret-team/linux-64","name":"zlib","version":"1.3"}"#,
         ),
         (
             "var/lib/docker/image/overlay2/repositories.json",
@@ -396,7 +398,8 @@ fn nothing_that_identifies_is_in_it_and_it_tells_the_same() {
     let machine = machine();
     let before = told_by(&RecordedHost::open(machine.path()).unwrap(), SOURCES);
     let items = |name: &str| {
-        before.sections.iter().find(|section| section.name.as_str() == name).unwrap().items.len()
+        let sections = before.sections.iter().filter(|section| section.name.as_str().starts_with(name));
+        sections.map(|section| section.items.len()).sum::<usize>()
     };
     // The machine is one from which much is read.
     assert!(items("hardware") > 8 && items("software") > 6 && items("accounts") > 4, "{before:?}");
@@ -515,9 +518,11 @@ fn a_damaged_bundle_is_refused_with_a_reason() {
         let refused = BundleHost::open(&short).unwrap_err();
         assert!(!refused.to_string().is_empty());
     }
-    let newer = String::from_utf8_lossy(&bytes).replacen("\"format\": 1,", "\"format\": 2,", 1);
-    assert_ne!(newer.as_bytes(), bytes);
-    fs::write(&short, newer.as_bytes()).unwrap();
+    let format = b"\"format\": 1,";
+    let place = memchr::memmem::find(&bytes, format).unwrap() + format.len() - 2;
+    let mut newer = bytes;
+    newer[place] = b'2';
+    fs::write(&short, &newer).unwrap();
     assert!(BundleHost::open(&short).unwrap_err().to_string().contains("format 2"));
 }
 
@@ -600,8 +605,20 @@ fn serials(inventory: &Inventory) -> BTreeSet<String> {
             }
             _ => Vec::new(),
         });
-    let words =
-        ["none", "default", "serial", "specified", "filled", "unknown", "empty", "tag", "o.e.m", "chassis"];
+    let words = [
+        "0123456789",
+        "asset information",
+        "none",
+        "default",
+        "serial",
+        "specified",
+        "filled",
+        "unknown",
+        "empty",
+        "tag",
+        "o.e.m",
+        "chassis",
+    ];
     let tells = |value: &String| {
         let lower = value.to_lowercase();
         let first = lower.chars().next();

@@ -116,3 +116,51 @@ pub(super) fn lastlog(bytes: &mut [u8], offset: u64, context: &mut Context<'_>) 
     }
     context.tally.add(Kind::Host);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::redact::testing::with_context;
+
+    fn made(make: fn(&[u8], &mut Context<'_>) -> Vec<u8>, text: &str) -> String {
+        let mut made_of_it = Vec::new();
+        with_context(|context| made_of_it = make(text.as_bytes(), context));
+        String::from_utf8(made_of_it).unwrap()
+    }
+
+    #[test]
+    fn people_go_and_the_systems_own_stay() {
+        let text = "root:x:0:0:root:/root:/bin/bash\nannabel:$6$salt$hash:1000:1000:Anna Zweistein,,,:/home/annabel:/bin/zsh\n\
+            oldtimer::500:500::/home/oldtimer:/bin/sh\nbroken\n";
+        let after = made(passwd, text);
+        for gone in ["annabel", "Zweistein", "$6$", "oldtimer", "broken"] {
+            assert!(!after.contains(gone), "{gone} in {after}");
+        }
+        let lines: Vec<&str> = after.lines().collect();
+        assert_eq!(lines[0], "root:x:0:0:root:/root:/bin/bash");
+        let fields: Vec<&str> = lines[1].split(':').collect();
+        assert_eq!(
+            (fields[1], fields[2], fields[5], fields[6]),
+            ("set", "1000", &*format!("/home/{}", fields[0]), "/bin/zsh")
+        );
+        assert!(lines[2].contains("::500:500:"));
+    }
+
+    #[test]
+    fn of_passwords_nothing_is_left_but_whether_they_open() {
+        let text = "root:*:19000:0:99999:7:::\nannabel:$y$j9T$abcdef:19000::::::\nlocked:!$6$salt$hash:1::::::\nopen::1::::::\nnone:!!:1::::::\n";
+        let after = made(shadow, text);
+        let states: Vec<&str> = after.lines().map(|line| line.split_once(':').unwrap().1).collect();
+        assert_eq!(states, ["*", "set", "!", "", "!"]);
+        assert!(!after.contains("annabel") && !after.contains("19000"));
+    }
+
+    #[test]
+    fn members_are_called_as_in_passwd() {
+        let after = made(group, "sudo:x:27:annabel,root\nresearch:!:5001:annabel\nodd\n");
+        let [sudo, research, _] = after.lines().collect::<Vec<_>>()[..] else { panic!("{after}") };
+        let member = research.rsplit(':').next().unwrap();
+        assert_eq!(sudo, format!("sudo:x:27:{member},root"));
+        assert!(!after.contains("annabel") && !after.contains("research") && !after.contains("odd"));
+    }
+}

@@ -267,3 +267,67 @@ pub(super) fn serial_page(bytes: &[u8], context: &mut Context<'_>) -> Vec<u8> {
     let (header, text) = bytes.split_at(bytes.len().min(4));
     [header, &context.of(Kind::Serial, text)].concat()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::redact::testing::with_context;
+
+    #[test]
+    fn structures_keep_their_lengths_and_products() {
+        let table = [
+            &b"\x03\x09\x00\x00\x01\x09\x02\x03\x04Acme\0v1\0SN-12345\0To Be Filled By O.E.M.\0\0"[..],
+            b"\x0b\x05\x01\x00\x02one\0two secrets\0\0",
+            b"\xdd\x08\x02\x00\x00\x1b\x21\x3aown\0\0",
+            b"\x7f\x04\x03\x00\0\0trailing",
+        ]
+        .concat();
+        let mut after = table.clone();
+        with_context(|context| smbios(&mut after, context));
+        assert_eq!(after.len(), table.len());
+        let text = after.escape_ascii().to_string();
+        for kept in ["Acme", "v1", "To Be Filled By O.E.M."] {
+            assert!(text.contains(kept), "{kept} not in {text}");
+        }
+        for gone in ["SN-12345", "two secrets", "own", "trailing", "x1b!:"] {
+            assert!(!text.contains(gone), "{gone} in {text}");
+        }
+        let structures = |table: &[u8]| {
+            walk(table)
+                .0
+                .iter()
+                .map(|it| (it.kind, it.formatted.clone(), it.strings.clone()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(structures(&table)[..4], structures(&after)[..4]);
+        let mut found = Vec::new();
+        smbios_secrets(&table, |kind, value| found.push((kind, value.to_vec())));
+        assert_eq!(found[0], (Kind::Serial, b"SN-12345".to_vec()));
+    }
+
+    #[test]
+    fn a_monitor_keeps_its_name_and_a_right_sum() {
+        let mut block = [0; 300];
+        block[..8].copy_from_slice(&EDID_HEADER);
+        block[12..16].copy_from_slice(b"ABCD");
+        block[54..72].copy_from_slice(b"\0\0\0\xff\0SER-4711X\n   ");
+        block[72..90].copy_from_slice(b"\0\0\0\xfc\0DELL U2720Q\n ");
+        block[90..108].copy_from_slice(b"\0\0\0\x05\0maker's own..");
+        block[127] = block[..127].iter().fold(0_u8, |sum, byte| sum.wrapping_sub(*byte));
+        block[200..204].copy_from_slice(b"MORE");
+        let mut after = Vec::new();
+        with_context(|context| after = edid(&block, context));
+        assert_eq!(after.len(), EDID_BLOCK);
+        assert_eq!(after.iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte)), 0);
+        let text = after.escape_ascii().to_string();
+        assert!(
+            text.contains("DELL U2720Q")
+                && !text.contains("4711")
+                && !text.contains("ABCD")
+                && !text.contains("own"),
+            "{text}"
+        );
+        assert_eq!(edid_serial(&block), Some(&b"SER-4711X"[..]));
+        with_context(|context| assert_eq!(edid(b"no monitor", context), [0; 10]));
+    }
+}

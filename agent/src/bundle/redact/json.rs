@@ -57,6 +57,10 @@ const PUBLIC: &[&str] = &[
     "registry.npmjs.org",
 ];
 
+/// Channels that are everybody's.
+const CHANNELS: &[&str] =
+    &["pkgs", "main", "free", "conda-forge", "bioconda", "anaconda", "nvidia", "pytorch", "intel", "r"];
+
 /// Depth beyond which nothing is understood, and so nothing stays.
 const DEPTH_LIMIT: usize = 64;
 
@@ -240,10 +244,20 @@ fn address(text: &[u8]) -> Option<std::ops::Range<usize>> {
     if !PUBLIC.iter().any(|known| known.as_bytes() == host) {
         return Some(start..text.len());
     }
-    // A token is a part of the path that begins with `/t/`.
-    let token = memchr::memmem::find(rest, b"/t/")? + 3;
-    let end = memchr::memchr(b'/', &rest[token..]).map_or(rest.len(), |length| token + length);
-    Some(start + token..start + end)
+    // A token comes first, as `/t/TOKEN`, then whose channel it is, and at last the platform.
+    let path = &rest[host.len()..];
+    let token =
+        path.strip_prefix(b"/t/").map(|after| 3..3 + memchr::memchr(b'/', after).unwrap_or(after.len()));
+    let channel = &path[token.as_ref().map_or(0, |token| token.end)..];
+    let owner = channel.get(1..).unwrap_or_default().split(|byte| *byte == b'/').next()?;
+    let private = if CHANNELS.iter().any(|known| known.as_bytes() == owner) {
+        token?
+    } else {
+        let start = token.map_or(1, |token| token.start);
+        start..memchr::memrchr(b'/', path).filter(|end| *end > start).unwrap_or(path.len())
+    };
+    let path = start + host.len();
+    Some(path + private.start..path + private.end)
 }
 
 #[cfg(test)]
@@ -311,10 +325,23 @@ mod tests {
 
         let addresses = Json { under: &[], kept: &["channel"], open: false, stays: Stays::Addresses };
         for (text, gone) in [
-            (r#"{"channel":"https://conda.anaconda.org/t/tk-123/acme/noarch"}"#, "tk-123"),
+            (r#"{"channel":"https://conda.anaconda.org/t/tk-12345/acme-team/noarch"}"#, "tk-12345"),
+            (r#"{"channel":"https://conda.anaconda.org/t/tk-12345/acme-team/noarch"}"#, "acme-team"),
+            (r#"{"channel":"https://conda.anaconda.org/acme-team/noarch"}"#, "acme-team"),
+            (r#"{"channel":"https://conda.anaconda.org/acme-team"}"#, "acme-team"),
+            (r#"{"channel":"https://conda.anaconda.org/t/tk-12345"}"#, "tk-12345"),
+            (r#"{"channel":"https://conda.anaconda.org/t/tk-12345/"}"#, "tk-12345"),
+            (r#"{"channel":"https://conda.anaconda.org/t/tk-12345/conda-forge/noarch"}"#, "tk-12345"),
             (r#"{"channel":"https://conda.corp.test/x"}"#, "corp"),
         ] {
-            assert!(!redacted(&addresses, text).contains(gone));
+            assert!(!redacted(&addresses, text).contains(gone), "{text}");
+        }
+        for text in [
+            r#"{"channel":"https://conda.anaconda.org/conda-forge/linux-64"}"#,
+            r#"{"channel":"https://repo.anaconda.com/pkgs/main"}"#,
+            r#"{"channel":"defaults"}"#,
+        ] {
+            assert_eq!(redacted(&addresses, text), text);
         }
     }
 }

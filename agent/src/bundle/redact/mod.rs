@@ -5,6 +5,7 @@
 //! recording is made and of where it goes.
 
 mod accounts;
+mod attributes;
 mod firmware;
 mod gather;
 mod json;
@@ -345,5 +346,58 @@ mod testing {
         let secrets = Secrets::new(Gathered::default(), &pseudonyms, |_| false);
         let machine = Machine::default();
         use_it(&mut Context { secrets: &secrets, tally: Tally::default(), machine: &machine });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{fs, path::Path};
+
+    use proptest::prelude::*;
+
+    use super::{rules::RULES, *};
+    use testing::with_context;
+
+    fn check_all_rules(bytes: &[u8]) {
+        with_context(|context| {
+            for (pattern, rule) in RULES {
+                let after = apply(*rule, bytes, context);
+                assert!(after.len() <= bytes.len() + 16, "{pattern} grew to {} bytes", after.len());
+            }
+            let mut records = bytes.to_vec();
+            accounts::lastlog(&mut records, 7, context);
+            for search in [Search::Gathered, Search::Software, Search::System] {
+                context.search(search, &mut bytes.to_vec());
+            }
+            firmware::smbios_secrets(bytes, |_, _| {});
+            let (_, _) = (firmware::edid_serial(bytes), firmware::battery_serial(bytes));
+        });
+    }
+
+    #[test]
+    fn every_rule_takes_every_file() {
+        let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
+        for folder in fs::read_dir(seeds).unwrap() {
+            for seed in fs::read_dir(folder.unwrap().path()).unwrap() {
+                let mut bytes = fs::read(seed.unwrap().path()).unwrap();
+                bytes.truncate(20_000);
+                check_all_rules(&bytes);
+                check_all_rules(&bytes[..bytes.len() / 2]);
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+        #[test]
+        fn nonsense_is_no_trouble(
+            bytes in prop::collection::vec(any::<u8>(), 0..400),
+            text in "[ -~\n]{0,200}",
+            signs in r#"[{}\[\]"\\u:,0-9<>/='&;\-. @a]{0,200}"#,
+        ) {
+            check_all_rules(&bytes);
+            check_all_rules(text.as_bytes());
+            check_all_rules(signs.as_bytes());
+        }
     }
 }

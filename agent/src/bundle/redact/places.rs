@@ -6,6 +6,18 @@ use crate::bundle::pseudonym::Kind;
 /// Words of which paths are made everywhere.
 const WORDS: &[&str] = &[
     "backup",
+    "blkio",
+    "cpu",
+    "cpuacct",
+    "cpuset",
+    "devices",
+    "freezer",
+    "memory",
+    "net_cls",
+    "net_prio",
+    "perf_event",
+    "pids",
+    "unified",
     "bin",
     "binfmt_misc",
     "boot",
@@ -239,4 +251,41 @@ fn options(field: &[u8], context: &mut Context<'_>) -> Vec<u8> {
     };
     let options: Vec<Vec<u8>> = field.split(|byte| *byte == b',').map(|one| option(one, context)).collect();
     options.join(&b',')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::redact::testing::with_context;
+
+    /// What stands in angle brackets must go, and nothing else.
+    fn check(make: fn(&[u8], &mut Context<'_>) -> Vec<u8>, text: &str) {
+        let plain = text.replace(['<', '>'], "");
+        let mut after = Vec::new();
+        with_context(|context| after = make(plain.as_bytes(), context));
+        let after = String::from_utf8(after).unwrap();
+        assert_eq!(after.len(), plain.len(), "{text} became {after}");
+        let mut at = 0;
+        for (number, part) in text.split(['<', '>']).enumerate() {
+            let now = &after[at..at + part.len()];
+            assert_eq!(now == part, number % 2 == 0, "{part} became {now} in {after}");
+            at += part.len();
+        }
+    }
+
+    #[test]
+    fn words_of_every_system_stay_and_all_others_go() {
+        for text in [
+            "27 1 254:0 / / rw,relatime - ext4 /dev/mapper/data rw,discard,resuid=65534",
+            "28 27 0:25 / /mnt/<customers> rw - nfs4 <filer.acme.test:/export> rw,addr=<10.0.0.7>,vers=4",
+            "29 27 0:26 / /home/<annabel> rw - cifs <//filer/annabel> rw,username=<annabel>,uid=1000",
+            "30 1 0:50 / / rw - overlay overlay rw,lowerdir=/var/lib/docker/overlay2/<abcdef123>/diff:/var/lib/docker/overlay2/l/<XYZXYZ>",
+        ] {
+            // A single letter is a name like any other.
+            check(mountinfo, &text.replace("/l/", "/<l>/"));
+        }
+        check(mounts, "<filer:/export> /srv/<projects> nfs rw,addr=<10.1.2.3> 0 0");
+        check(swaps, "Filename Type\n/dev/sda2 partition 1 0 -2\n/<encrypted>/swapfile file 1 0 -3\n");
+        check(control_groups, "0::/system.slice/docker-<0123456789abcdef>.scope\n1:cpu:/lxc/<customer>\n");
+    }
 }

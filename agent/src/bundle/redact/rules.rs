@@ -1,11 +1,12 @@
 //! Which file may go into a bundle, and what becomes of it. A file without a rule is left out: a new source's files are
 //! not given away because somebody forgot them.
 //!
-//! To let a new file in: a line in [`RULES`], or for an attribute of /sys a name in the lists below it. `Plain` is for
+//! To let a new file in: a line in [`RULES`], or for an attribute of /sys a name in `attributes`. `Plain` is for
 //! formats that hold no identity; whatever else the rule, what remains is searched for identifiers.
 
 use super::{
     Context, accounts,
+    attributes::{self, Attribute},
     json::{Json, Stays},
     places, text,
     xml::Xml,
@@ -202,6 +203,8 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("HOME/**/extensions/extensions.json", EXTENSION_LIST),
     ("HOME/**/extensions/.obsolete", json_below(&[], &[], Stays::AsItIs)),
     ("HOME/**/extensions.json", EXTENSION_LIST),
+    ("usr/share/*/extensions/*.json", json(&["external_version"])),
+    ("opt/google/chrome/extensions/*.json", json(&["external_version"])),
     ("**/policies/managed/*.json", POLICIES),
     ("etc/firefox/policies/policies.json", POLICIES),
     (
@@ -268,65 +271,6 @@ const EXTENSION_LIST: Rule = json(&[
 const POLICIES: Rule =
     json_below(&[], &["ExtensionInstallForcelist", "installation_mode"], Stays::Extensions);
 
-/// Attributes of devices, by the last part of their path, that are the same for every device of a model, or change all
-/// the time.
-const ATTRIBUTES: &[&str] = &[
-    "addr_assign_type",
-    "available_clocksource",
-    "bios_date",
-    "bios_vendor",
-    "bios_version",
-    "board_name",
-    "board_vendor",
-    "board_version",
-    "caps",
-    "chassis_type",
-    "chassis_vendor",
-    "chassis_version",
-    "compatible",
-    "cpuinfo_max_freq",
-    "description",
-    "enabled",
-    "enforce",
-    "firmware_rev",
-    "fwrev",
-    "hidden",
-    "ifindex",
-    "lockdown",
-    "manufacturer",
-    "model",
-    "name",
-    "product",
-    "product_family",
-    "product_name",
-    "product_sku",
-    "product_version",
-    "removable",
-    "rev",
-    "rotational",
-    "size",
-    "speed",
-    "sys_vendor",
-    "tpm_version_major",
-    "type",
-    "uevent_seqnum",
-    "vendor",
-    "version",
-];
-/// Those that name a single device.
-const SECRET_ATTRIBUTES: &[(&str, Kind)] = &[
-    ("product_serial", Kind::Serial),
-    ("product_uuid", Kind::Uuid),
-    ("board_serial", Kind::Serial),
-    ("board_asset_tag", Kind::Serial),
-    ("chassis_serial", Kind::Serial),
-    ("chassis_asset_tag", Kind::Serial),
-    ("serial", Kind::Serial),
-    ("serial_number", Kind::Serial),
-    ("address", Kind::Mac),
-    ("perm_hwaddr", Kind::Mac),
-];
-
 /// Folders in which people keep programs and scripts under names of their own.
 const FREE_FOLDERS: [&str; 4] = ["usr/local/bin", "Applications", "HOME/Applications", "HOME/.local/bin"];
 
@@ -345,17 +289,16 @@ pub(super) fn rule(path: &str) -> Option<Rule> {
     if let Some((_, rule)) = RULES.iter().find(|(pattern, _)| fits(pattern, path)) {
         return Some(*rule);
     }
-    let attribute = path.strip_prefix("sys/")?.rsplit('/').next()?;
-    if let Some((_, kind)) = SECRET_ATTRIBUTES.iter().find(|(name, _)| *name == attribute) {
-        return Some(Rule::Value(*kind));
+    match attributes::of(path)? {
+        Attribute::Common => Some(SYSTEM),
+        Attribute::Secret(kind) => Some(Rule::Value(kind)),
     }
-    ATTRIBUTES.contains(&attribute).then_some(SYSTEM)
 }
 
 /// Whether a name stands in a rule, and so in the paths of every machine.
 pub(super) fn is_word(name: &[u8]) -> bool {
     let of_rules = RULES.iter().flat_map(|(pattern, _)| pattern.split('/'));
-    of_rules.chain(ATTRIBUTES.iter().copied()).any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
+    of_rules.chain(attributes::names()).any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn fits(pattern: &str, path: &str) -> bool {

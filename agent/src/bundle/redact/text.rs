@@ -132,3 +132,71 @@ fn kind_of(key: &[u8]) -> Kind {
         Kind::Other
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bundle::redact::testing::with_context;
+
+    #[test]
+    fn of_a_unit_stay_description_user_and_program() {
+        let text = "[Unit]\nDescription=A thing\n[Service]\nEnvironment=TOKEN=s3cret\nUser=thing\nExecStartPre=/bin/other s3cret\n\
+            ExecStart=-/usr/bin/thing --token s3cret\nExecStart=\"/opt/a thing/run\" s3cret\n";
+        let after = String::from_utf8(unit(text.as_bytes())).unwrap();
+        assert!(!after.contains("s3cret") && !after.contains("other"), "{after}");
+        for kept in [
+            "Description=A thing\n",
+            "User=thing\n",
+            "ExecStart=-/usr/bin/thing\n",
+            "ExecStart=\"/opt/a thing/run\"\n",
+        ] {
+            assert!(after.contains(kept), "{kept} not in {after}");
+        }
+    }
+
+    #[test]
+    fn one_variable_and_one_line_stay() {
+        assert_eq!(environment(b"A=s3cret\0container=lxc\0B=s3cret"), b"container=lxc");
+        assert_eq!(environment(b"A=s3cret"), b"");
+        assert_eq!(lines(b"cpu 1 2\nbtime 17\nctxt 4\n", &["btime "]), b"btime 17\n");
+        assert_eq!(lines(b"cpu 1 2\n", &[]), b"");
+    }
+
+    #[test]
+    fn values_go_by_their_keys() {
+        with_context(|context| {
+            let text =
+                b"Manufacturer:   IBM\nSequence Code:  0000000000012ABC\nLPAR Name:  CUSTOMER\nno key\n";
+            let after = String::from_utf8(values(text, b':', &["Manufacturer"], context)).unwrap();
+            assert!(after.starts_with("Manufacturer:   IBM\nSequence Code:  00000000000"), "{after}");
+            assert!(
+                !after.contains("12ABC") && !after.contains("CUSTOMER") && !after.contains("no key"),
+                "{after}"
+            );
+            assert_eq!(after.len(), text.len());
+            let after =
+                secrets(b"model name\t: X\nSerial\t\t: 10000000abcdef12\n", b':', &["Serial"], context);
+            assert!(
+                after.starts_with(b"model name\t: X\nSerial\t\t: ")
+                    && !after.ends_with(b"10000000abcdef12\n")
+            );
+        });
+    }
+
+    #[test]
+    fn the_public_registry_is_no_secret() {
+        with_context(|context| {
+            let text = "\"a 1.0 (registry+https://github.com/rust-lang/crates.io-index)\" = [\"a\"]\n\
+                \"b 2.0 (path+file:///home/annabel/b)\" = [\"b\"]\n\"c 3.0 (git+https://hub.acme.test/c";
+            let after = String::from_utf8(origins(text.as_bytes(), context)).unwrap();
+            assert!(
+                after.contains("crates.io-index)")
+                    && after.contains("\"b 2.0 (")
+                    && after.contains("\"c 3.0 ("),
+                "{after}"
+            );
+            assert!(!after.contains("annabel") && !after.contains("acme"), "{after}");
+            assert_eq!(after.len(), text.len());
+        });
+    }
+}

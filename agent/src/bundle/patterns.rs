@@ -38,6 +38,11 @@ const UNIT_ENDINGS: [&[u8]; 10] = [
 /// Shorter numbers are versions, sizes and commits.
 const LONG_NUMBER: usize = 32;
 
+/// Whether a name that ends so is a unit's.
+pub(crate) fn is_unit_ending(ending: &[u8]) -> bool {
+    UNIT_ENDINGS.contains(&ending)
+}
+
 /// Replaces what is found; the length stays.
 pub(crate) fn search(search: Search, bytes: &mut [u8], secrets: &Secrets<'_>, tally: &mut Tally) {
     secrets.sweep(bytes, tally);
@@ -101,7 +106,7 @@ fn email(bytes: &[u8], sign: usize) -> Option<std::ops::Range<usize>> {
     let (_, ending) = domain.split_at(domain.iter().rposition(|byte| *byte == b'.')?);
     let ending = ending.get(1..)?;
     let is_top = ending.len() >= 2 && ending.iter().all(u8::is_ascii_alphabetic);
-    (local > 0 && is_top && !UNIT_ENDINGS.contains(&ending)).then(|| sign - local..sign + 1 + domain.len())
+    (local > 0 && is_top && !is_unit_ending(ending)).then(|| sign - local..sign + 1 + domain.len())
 }
 
 /// The number that begins at a place, and its length.

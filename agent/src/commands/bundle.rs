@@ -87,7 +87,7 @@ fn told(summary: &Summary, path: &Path, not_run: &[&str]) -> String {
     }
     lines.extend([
         String::new(),
-        "Names and versions of software, models of devices, names of units, open ports and times are in it as they are."
+        "Names and versions of software, models of devices, names of units, open ports, time zone and times are in it."
             .to_owned(),
         format!("Look at it before you send it: tar -xf {shown} -C SOME_FOLDER, then read the files there."),
         format!("What an inventory of it says: muster-agent collect --root {shown}"),

@@ -243,6 +243,7 @@ const SECRETS: &[&str] = &[
     "hunter22",
     "b1c2d3e4-0000-4aaa-8bbb-ccccddddeeee",
     "SSID-OF-HOME",
+    "office-of-customer",
     "script-for-customer",
     "conda-token",
     "anna-profile",
@@ -282,6 +283,8 @@ fn machine() -> TempDir {
         ),
         ("etc/group", "root:x:0:\nsudo:x:27:annabel,bob\ndocker:x:998:annabel\nannabel:x:1000:\n"),
         ("etc/systemd/system/multi-user.target.wants/agent.service", ""),
+        ("etc/systemd/system/multi-user.target.wants/wg-quick@office-of-customer.service", ""),
+        ("etc/systemd/system/getty.target.wants/getty@tty1.service", ""),
         (
             "etc/systemd/system/agent.service",
             "[Unit]\nDescription=Agent of web-07\n[Service]\nEnvironment=TOKEN=tok-s3cr3t\nUser=annabel\n\
@@ -457,6 +460,18 @@ fn nothing_that_identifies_is_in_it_and_it_tells_the_same() {
     assert!(printed.status.success() && !printed.stdout.is_empty());
     check_gone(&printed.stdout, SECRETS, "collect");
 
+    let services = after.sections.iter().find(|section| section.name.as_str() == "services").unwrap();
+    let names: Vec<String> = services
+        .items
+        .iter()
+        .map(|item| match &item.kind {
+            ItemKind::Service(it) => it.name.clone(),
+            other => panic!("{other:?} is no service"),
+        })
+        .collect();
+    assert!(names.iter().any(|name| name == "getty@tty1.service"), "{names:?}");
+    assert!(names.iter().any(|name| name.starts_with("wg-quick@")), "{names:?}");
+
     // Values that belong together still do.
     let told = |inventory: &Inventory| format!("{inventory:?}");
     let battery = after
@@ -607,6 +622,8 @@ fn serials(inventory: &Inventory) -> BTreeSet<String> {
         });
     let words = [
         "0123456789",
+        "available",
+        "applicable",
         "asset information",
         "none",
         "default",

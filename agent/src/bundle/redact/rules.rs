@@ -11,7 +11,10 @@ use super::{
     places, text,
     xml::Xml,
 };
-use crate::bundle::{patterns::Search, pseudonym::Kind};
+use crate::{
+    bundle::{patterns::Search, pseudonym::Kind},
+    sources::SOURCES,
+};
 
 /// What becomes of a file.
 #[derive(Debug, Clone, Copy)]
@@ -96,6 +99,7 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("var/lib/dpkg/status", SOFTWARE),
     ("var/lib/dpkg/status.d/*", SOFTWARE),
     ("var/lib/dpkg/updates/*", SOFTWARE),
+    ("var/lib/dpkg/info/*.list", SOFTWARE),
     ("var/lib/rpm/*", SOFTWARE),
     ("usr/lib/sysimage/rpm/*", SOFTWARE),
     ("usr/share/rpm/*", SOFTWARE),
@@ -297,8 +301,10 @@ pub(super) fn rule(path: &str) -> Option<Rule> {
 
 /// Whether a name stands in a rule, and so in the paths of every machine.
 pub(super) fn is_word(name: &[u8]) -> bool {
-    let of_rules = RULES.iter().flat_map(|(pattern, _)| pattern.split('/'));
-    of_rules.chain(attributes::names()).any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
+    let of_rules = RULES.iter().map(|(pattern, _)| *pattern);
+    let of_sources = SOURCES.iter().flat_map(|source| source.reads()).copied();
+    let parts = of_rules.chain(of_sources).flat_map(|path| path.split(['/', ',', '{', '}']));
+    parts.chain(attributes::names()).any(|word| name.eq_ignore_ascii_case(word.as_bytes()))
 }
 
 fn fits(pattern: &str, path: &str) -> bool {

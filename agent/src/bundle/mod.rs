@@ -106,12 +106,15 @@ mod tests {
     #[test]
     fn every_format_tells_as_much_as_before() {
         // What may hold anything, or whose machine it is and nothing else, is left out.
-        let left_out = ["bolt", "cloud-aws", "cloud-azure", "cloud-gcp", "lastlog2", "wtmpdb"];
+        let left_out = ["containerd", "cloud", "logins", "certificates"];
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
         let mut compared = 0;
         let mut differences = Vec::new();
-        for target in TARGETS.iter().filter(|target| !left_out.contains(&target.name)) {
+        for target in TARGETS {
             let sources: Vec<_> = target.sources().collect();
+            if sources.iter().any(|source| left_out.contains(&source.name())) {
+                continue;
+            }
             for seed in fs::read_dir(seeds.join(target.name)).unwrap() {
                 let seed = seed.unwrap().path();
                 let machine = target.machine(&fs::read(&seed).unwrap());

@@ -38,7 +38,8 @@ pub(crate) struct Arguments {
 /// Records, redacts, writes and says what was done.
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
     let host: Box<dyn Host> = match &arguments.root {
-        Some(path) => recorded(path)?,
+        // Certificates stand beside keys; neither is ever recorded.
+        Some(path) => recorded(path, Vec::new())?,
         None => Box::new(LiveHost::open().context("cannot read this machine")?),
     };
     let permissions = if arguments.personal { Permissions::everything() } else { Permissions::default() };

@@ -22,13 +22,16 @@ use anyhow::Context;
 
 use crate::host::{BundleHost, Host, RecordedHost};
 
-/// A recorded machine: the root of a file system, or a bundle, packed or not.
-fn recorded(path: &Path) -> anyhow::Result<Box<dyn Host>> {
+/// A recorded machine: the root of a file system, whose certificates in these folders may be told, or a bundle, packed or
+/// not, which has none.
+fn recorded(path: &Path, certificate_folders: Vec<String>) -> anyhow::Result<Box<dyn Host>> {
     let is_bundle = path.is_file() || BundleHost::is_unpacked(path);
     let host: anyhow::Result<Box<dyn Host>> = if is_bundle {
         BundleHost::open(path).map(|host| Box::new(host) as Box<dyn Host>).map_err(Into::into)
     } else {
-        RecordedHost::open(path).map(|host| Box::new(host) as Box<dyn Host>).map_err(Into::into)
+        RecordedHost::open(path)
+            .map(|host| Box::new(host.with_certificate_folders(certificate_folders)) as Box<dyn Host>)
+            .map_err(Into::into)
     };
     host.with_context(|| format!("cannot use {} as the root of a machine", path.display()))
 }

@@ -65,7 +65,7 @@ pub(super) fn gather(recording: &Recording, host: &dyn Host) -> (Gathered, Machi
                 .iter()
                 .chain(&link.permanent_mac)
                 .for_each(|mac| gathered.add(Kind::Mac, mac.as_bytes()));
-            let addresses = link.addresses.iter().map(ToString::to_string);
+            let addresses = link.addresses.iter().chain(&link.gateways).map(ToString::to_string);
             addresses.for_each(|address| gathered.add(Kind::Address, address.as_bytes()));
         }
     }

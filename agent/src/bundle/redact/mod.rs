@@ -14,7 +14,10 @@ mod rules;
 mod text;
 mod xml;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::{IpAddr, Ipv4Addr, Ipv6Addr},
+};
 
 use super::{
     patterns::{self, Search},
@@ -319,8 +322,9 @@ fn redacted_facts(mut facts: Facts, context: &mut Context<'_>) -> Facts {
         text(Kind::Mac, &mut link.permanent_mac);
     }
     let sockets = facts.sockets.iter_mut().flatten().map(|socket| &mut socket.address);
-    let addresses = facts.links.iter_mut().flat_map(|link| &mut link.addresses).chain(sockets);
-    for address in addresses {
+    let links = facts.links.iter_mut();
+    let addresses = links.flat_map(|link| link.addresses.iter_mut().chain(&mut link.gateways));
+    for address in addresses.chain(sockets) {
         let replaced = context.secrets.pseudonyms().address(*address);
         if replaced != *address {
             context.tally.add(Kind::Address);
@@ -328,9 +332,26 @@ fn redacted_facts(mut facts: Facts, context: &mut Context<'_>) -> Facts {
         *address = replaced;
     }
     for link in &mut facts.links {
+        for (first, prefix) in &mut link.networks {
+            *first = masked(context.secrets.pseudonyms().address(*first), *prefix);
+        }
         link.name = context.path(&link.name, "sys/class/net");
     }
     facts
+}
+
+/// The first address of the network that an address is in.
+fn masked(address: IpAddr, prefix: u8) -> IpAddr {
+    match address {
+        IpAddr::V4(v4) => {
+            let mask = u32::MAX.checked_shl(32_u32.saturating_sub(prefix.into())).unwrap_or(0);
+            Ipv4Addr::from(u32::from(v4) & mask).into()
+        }
+        IpAddr::V6(v6) => {
+            let mask = u128::MAX.checked_shl(128_u32.saturating_sub(prefix.into())).unwrap_or(0);
+            Ipv6Addr::from(u128::from(v6) & mask).into()
+        }
+    }
 }
 
 /// The last look: nothing that was gathered may be anywhere.

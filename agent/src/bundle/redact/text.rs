@@ -71,6 +71,27 @@ pub(super) fn unit(bytes: &[u8]) -> Vec<u8> {
     })
 }
 
+/// Servers and domains of resolv.conf(5).
+pub(super) fn resolvers(bytes: &[u8], context: &mut Context<'_>) -> Vec<u8> {
+    each_line(bytes, |line| {
+        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+        let words: Vec<&[u8]> = words.collect();
+        let (kind, values) = match words.split_first() {
+            Some((first, values)) if *first == b"nameserver" => (Kind::Address, values),
+            Some((first, values)) if [&b"search"[..], b"domain"].contains(first) => (Kind::Host, values),
+            Some(_) | None => return Vec::new(),
+        };
+        let first = words.first().map(|first| first.to_vec());
+        let values = values.iter().map(|value| context.of(kind, value));
+        first.into_iter().chain(values).collect::<Vec<_>>().join(&b' ')
+    })
+}
+
+/// What udev says of a file system: its type stays, its label and its UUID are somebody's.
+pub(super) fn file_system(bytes: &[u8], context: &mut Context<'_>) -> Vec<u8> {
+    values(&lines(bytes, &["E:ID_FS_"]), b'=', &["E:ID_FS_TYPE", "E:ID_FS_USAGE", "E:ID_FS_VERSION"], context)
+}
+
 /// What stands in parentheses, as cargo names where a crate came from; the public registry is nobody's secret.
 pub(super) fn origins(bytes: &[u8], context: &mut Context<'_>) -> Vec<u8> {
     each_part(bytes, b'(', b')', |origin| {
@@ -160,6 +181,29 @@ mod tests {
         assert_eq!(environment(b"A=s3cret"), b"");
         assert_eq!(lines(b"cpu 1 2\nbtime 17\nctxt 4\n", &["btime "]), b"btime 17\n");
         assert_eq!(lines(b"cpu 1 2\n", &[]), b"");
+    }
+
+    #[test]
+    fn resolvers_and_file_systems_are_told_without_names() {
+        with_context(|context| {
+            let after = resolvers(
+                b"# by hand\nsearch acme.test .\nnameserver 192.0.2.53\nnameserver 127.0.0.53\n",
+                context,
+            );
+            let after = String::from_utf8(after).unwrap();
+            assert!(
+                !after.contains("acme.test") && !after.contains("192.0.2.53") && !after.contains("hand"),
+                "{after}"
+            );
+            assert!(after.contains("search "), "{after}");
+            assert!(after.contains("nameserver 127.0.0.53\n"), "{after}");
+            let after = file_system(b"S:disk/by-uuid/12\nE:ID_FS_TYPE=ext4\nE:ID_FS_LABEL=customers\nE:ID_FS_UUID=1234-ABCD\nE:ID_SERIAL=x17\n", context);
+            let after = String::from_utf8(after).unwrap();
+            assert!(after.starts_with("E:ID_FS_TYPE=ext4\nE:ID_FS_LABEL="), "{after}");
+            for gone in ["customers", "1234-ABCD", "by-uuid", "x17"] {
+                assert!(!after.contains(gone), "{gone} in {after}");
+            }
+        });
     }
 
     #[test]

@@ -257,8 +257,10 @@ impl From<Kind> for FileKind {
 #[serde(default)]
 pub(crate) struct Facts {
     usable_memory_bytes: Option<u64>,
+    swap_bytes: Option<u64>,
     boot_time_ms: Option<i64>,
     kernel_release: Option<String>,
+    kernel_build: Option<String>,
     /// Host name.
     pub(crate) hostname: Option<String>,
     architecture: Option<String>,
@@ -282,6 +284,12 @@ pub(crate) struct RecordedLink {
     is_pair: bool,
     /// Addresses in use.
     pub(crate) addresses: Vec<IpAddr>,
+    /// First addresses of their networks, with the length of the prefix.
+    pub(crate) networks: Vec<(IpAddr, u8)>,
+    /// Where default routes lead.
+    pub(crate) gateways: Vec<IpAddr>,
+    mtu: Option<u32>,
+    connected: bool,
 }
 
 /// A socket that listens.
@@ -301,15 +309,28 @@ impl Facts {
     pub(crate) fn new(facts: &LiveFacts, sockets: Option<&[Socket]>) -> Self {
         let LiveFacts {
             usable_memory_bytes,
+            swap_bytes,
             boot_time,
             kernel_release,
+            kernel_build,
             hostname,
             architecture,
             links,
             errors: _,
         } = facts;
         let link = |link: &Link| {
-            let Link { name, permanent_mac, mac, carrier_changes, is_pair, addresses } = link;
+            let Link {
+                name,
+                permanent_mac,
+                mac,
+                carrier_changes,
+                is_pair,
+                addresses,
+                networks,
+                gateways,
+                mtu,
+                connected,
+            } = link;
             RecordedLink {
                 name: name.clone(),
                 permanent_mac: permanent_mac.map(|mac| mac.to_string()),
@@ -317,6 +338,10 @@ impl Facts {
                 carrier_changes: *carrier_changes,
                 is_pair: *is_pair,
                 addresses: addresses.clone(),
+                networks: networks.clone(),
+                gateways: gateways.clone(),
+                mtu: *mtu,
+                connected: *connected,
             }
         };
         let socket = |socket: &Socket| {
@@ -326,6 +351,8 @@ impl Facts {
         };
         Self {
             usable_memory_bytes: *usable_memory_bytes,
+            swap_bytes: *swap_bytes,
+            kernel_build: kernel_build.clone(),
             boot_time_ms: boot_time.map(EndpointTime::as_millis),
             kernel_release: kernel_release.clone(),
             hostname: hostname.clone(),
@@ -338,21 +365,47 @@ impl Facts {
     pub(super) fn live(&self) -> LiveFacts {
         let Self {
             usable_memory_bytes,
+            swap_bytes,
             boot_time_ms,
             kernel_release,
+            kernel_build,
             hostname,
             architecture,
             links,
             sockets: _,
         } = self.clone();
         let link = |link: RecordedLink| {
-            let RecordedLink { name, permanent_mac, mac, carrier_changes, is_pair, addresses } = link;
+            let RecordedLink {
+                name,
+                permanent_mac,
+                mac,
+                carrier_changes,
+                is_pair,
+                addresses,
+                networks,
+                gateways,
+                mtu,
+                connected,
+            } = link;
             let parsed = |mac: Option<String>| mac?.parse().ok();
             let (permanent_mac, mac) = (parsed(permanent_mac), parsed(mac));
-            Link { name, permanent_mac, mac, carrier_changes, is_pair, addresses }
+            Link {
+                name,
+                permanent_mac,
+                mac,
+                carrier_changes,
+                is_pair,
+                addresses,
+                networks,
+                gateways,
+                mtu,
+                connected,
+            }
         };
         LiveFacts {
             usable_memory_bytes,
+            swap_bytes,
+            kernel_build,
             boot_time: boot_time_ms.map(EndpointTime::from_millis),
             kernel_release,
             hostname,

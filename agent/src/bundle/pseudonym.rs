@@ -257,6 +257,10 @@ impl Pseudonyms {
         let mut replaced = groups;
         let mut stream = self.stream(&[b"v6", &address.octets()]);
         let first = if address.is_unicast_link_local() { 4 } else { 0 };
+        // The first address of all local networks.
+        if groups[first..].iter().all(|group| *group == 0) {
+            return address;
+        }
         while replaced == groups {
             for place in first..8 {
                 let group = groups[place];
@@ -429,6 +433,9 @@ mod tests {
             (Kind::Address, "127.0.0.53"),
             (Kind::Address, "0.0.0.0"),
             (Kind::Address, "::1"),
+            (Kind::Address, "::"),
+            (Kind::Address, "fe80::"),
+            (Kind::Address, "ff02::1"),
             (Kind::Serial, "To Be Filled By O.E.M."),
             (Kind::Serial, "0000000000"),
             (Kind::Serial, "  "),

@@ -17,6 +17,7 @@ pub mod carried;
     missing_docs,
     unused_qualifications,
     clippy::allow_attributes,
+    clippy::large_enum_variant,
     reason = "generated; the schema has the comments"
 )]
 pub mod v1 {

@@ -8,12 +8,15 @@ use super::compare::Items;
 use super::fields::{self, Fields};
 use super::read::{self, Thing};
 
+/// Takes an output apart.
+type Reader = fn(&str) -> Result<Vec<Thing>>;
+
 /// Another agent, or a tool that tells a part of what an agent does.
 pub(super) struct Peer {
     pub(super) name: &'static str,
     pub(super) words: &'static [&'static str],
     /// What it prints, taken apart; `None` where only its cost is of interest.
-    pub(super) read: Option<fn(&str) -> Result<Vec<Thing>>>,
+    pub(super) read: Option<Reader>,
     pub(super) fields: &'static [Fields],
     pub(super) items: &'static [Items],
 }

@@ -5,7 +5,7 @@ use std::{io, path::PathBuf};
 use anyhow::Context;
 use clap::Args;
 use muster_config::LogLevel;
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use crate::{config, supervisor};
 
@@ -35,13 +35,16 @@ fn log_to_standard_error(level: LogLevel) -> anyhow::Result<()> {
         }
         LogLevel::Trace => "trace".to_owned(),
     };
-    let filter = EnvFilter::try_new(filter).context("the log's level can't be set")?;
+    let filter: Targets = filter.parse().context("the log's level can't be set")?;
     let is_terminal = io::IsTerminal::is_terminal(&io::stderr());
     tracing_subscriber::fmt()
-        .with_env_filter(filter)
+        // What passes is the filter's to say.
+        .with_max_level(tracing::Level::TRACE)
         .with_writer(io::stderr)
         .with_ansi(is_terminal)
         .with_target(false)
+        .finish()
+        .with(filter)
         .try_init()
         .map_err(|error| anyhow::anyhow!("the log can't be set up: {error}"))
 }

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::Context;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+use tracing_subscriber::{filter::Targets, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::{ConfigArgument, say};
 use crate::{app::App, config, server::Bound};
@@ -63,7 +64,8 @@ async fn read_charter_again(mut hangups: Signal, path: PathBuf, app: Arc<App>, s
 }
 
 fn log_to_stderr(settings: &config::Settings) -> anyhow::Result<()> {
-    let filter = tracing_subscriber::EnvFilter::try_new(format!("warn,muster_collector={}", settings.log))?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
+    let filter: Targets = format!("warn,muster_collector={}", settings.log).parse()?;
+    let printer = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
+    printer.with_writer(std::io::stderr).with_ansi(false).finish().with(filter).init();
     Ok(())
 }

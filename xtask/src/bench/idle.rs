@@ -1,7 +1,9 @@
-//! Watches an enrolled agent that has nothing to do: its memory and processor time, from `/proc`.
+//! Watches an enrolled agent that has nothing to do: its memory and processor time, from `/proc`. It runs with what its
+//! unit puts into its environment.
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -27,7 +29,11 @@ pub(super) fn rows(agent: &Path, minutes: u64) -> Result<Vec<Measured>> {
         fs::remove_dir_all(&folder).with_context(|| format!("cannot remove {}", folder.display()))?;
     }
     let stop = stop_signal()?;
-    let running = Running::start_with(&folder, &stop, Some(agent))?;
+    let unit = root().join("deploy/systemd/muster-agent.service");
+    let unit = fs::read_to_string(&unit).with_context(|| format!("cannot read {}", unit.display()))?;
+    let mut command = Command::new(agent);
+    command.envs(environment(&unit));
+    let running = Running::start_with(&folder, &stop, Some(command))?;
     let process = running.agent_id();
     let spent_at_start = processor_seconds(process)?;
     thread::sleep(SETTLE);
@@ -50,6 +56,12 @@ pub(super) fn rows(agent: &Path, minutes: u64) -> Result<Vec<Measured>> {
     Ok(rows)
 }
 
+/// What a unit puts into the environment of its service.
+fn environment(unit: &str) -> impl Iterator<Item = (&str, &str)> {
+    let lines = unit.lines().filter_map(|line| line.strip_prefix("Environment="));
+    lines.flat_map(str::split_whitespace).filter_map(|variable| variable.split_once('='))
+}
+
 /// User and kernel time of all its threads, those that ended included.
 fn processor_seconds(process: u32) -> Result<f64> {
     let text = fs::read_to_string(format!("/proc/{process}/stat")).context("the agent has ended")?;
@@ -63,4 +75,16 @@ fn processor_seconds(process: u32) -> Result<f64> {
 /// The number behind a key of `status` or `smaps_rollup`.
 pub(super) fn kibibytes(text: &str, key: &str) -> Option<u64> {
     text.lines().find_map(|line| line.strip_prefix(key))?.trim().trim_end_matches("kB").trim().parse().ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_environment_of_a_unit() {
+        let unit =
+            "[Service]\n# Environment=NO=1\nEnvironment=A=1 B_=2=3\nExecStart=/a b=c\nEnvironment=C=\n";
+        assert_eq!(environment(unit).collect::<Vec<_>>(), [("A", "1"), ("B_", "2=3"), ("C", "")]);
+    }
 }

@@ -9,6 +9,7 @@ mod process;
 mod show;
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -89,8 +90,8 @@ impl Running {
         Self::start_with(folder, stop, None)
     }
 
-    /// The same with another build of the agent as the service.
-    pub(crate) fn start_with(folder: &Path, stop: &AtomicBool, agent: Option<&Path>) -> Result<Self> {
+    /// The same with a command of its own for the agent as the service.
+    pub(crate) fn start_with(folder: &Path, stop: &AtomicBool, agent: Option<Command>) -> Result<Self> {
         let place = Place::open(folder)?;
         if place.is_initialised() {
             // An operator's certificate is good for half a day.
@@ -114,8 +115,8 @@ impl Running {
             enrolled.context("cannot enrol this machine")?;
         }
         let agent = match agent {
-            Some(path) => {
-                Process::start_at(path, Program::Agent, place.agent_arguments(), place.log("agent"))?
+            Some(command) => {
+                Process::start_as(command, Program::Agent, place.agent_arguments(), place.log("agent"))?
             }
             None => Process::start(Program::Agent, place.agent_arguments(), place.log("agent"))?,
         };

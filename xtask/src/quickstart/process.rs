@@ -80,18 +80,17 @@ pub(super) struct Process {
 
 impl Process {
     pub(super) fn start(program: Program, arguments: Vec<String>, log: PathBuf) -> Result<Self> {
-        Self::start_at(&program.path()?, program, arguments, log)
+        Self::start_as(Command::new(program.path()?), program, arguments, log)
     }
 
-    /// The same with another build of the program.
-    pub(super) fn start_at(
-        path: &Path,
+    /// The same with a command of its own, to which the arguments are added.
+    pub(super) fn start_as(
+        mut command: Command,
         program: Program,
         arguments: Vec<String>,
         log: PathBuf,
     ) -> Result<Self> {
         let mut file = File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
-        let mut command = Command::new(path);
         command.args(arguments);
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(file.try_clone()?);
         let mut child = command.spawn().with_context(|| format!("cannot start {}", program.name()))?;

@@ -176,7 +176,7 @@ impl Machine {
         let text = |text: &str| Some(text.to_owned());
         let machine_id: String = self.random[16..].iter().map(|byte| format!("{byte:02x}")).collect();
         let up_ms = (mix(self.seed, self.device, 0xb007) % (30 * 86_400)) as i64 * 1000;
-        Item::new(ItemKind::OperatingSystem(OperatingSystem {
+        Item::new(ItemKind::OperatingSystem(Box::new(OperatingSystem {
             id: text(release.id),
             name: text(release.name),
             version: text(release.version),
@@ -189,7 +189,7 @@ impl Machine {
             hostname: Some(format!("{}-{:06}", self.model.form.prefix(), self.device)),
             boot_time: Some(EndpointTime::from_millis(COLLECTED_MS - up_ms)),
             ..OperatingSystem::default()
-        }))
+        })))
     }
 
     fn serial(&self) -> String {

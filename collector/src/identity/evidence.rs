@@ -429,7 +429,7 @@ mod tests {
             machine_id: Some("0123456789abcdef0123456789abcdef".into()),
             ..Default::default()
         };
-        let evidence = Evidence::from_items(&[Item::new(ItemKind::OperatingSystem(os))], None);
+        let evidence = Evidence::from_items(&[Item::new(ItemKind::OperatingSystem(Box::new(os)))], None);
         assert_eq!(evidence.fingerprint(), "none");
         assert_eq!(evidence.identifiers().len(), 1);
     }

@@ -179,13 +179,13 @@ impl Machine {
                 serial: self.chassis.clone(),
                 ..Chassis::default()
             })),
-            Item::new(ItemKind::OperatingSystem(OperatingSystem {
+            Item::new(ItemKind::OperatingSystem(Box::new(OperatingSystem {
                 id: Some("debian".to_owned()),
                 version: Some("12.11".to_owned()),
                 machine_id: Some(self.machine_id.clone()),
                 hostname: Some(self.hostname.clone()),
                 ..OperatingSystem::default()
-            })),
+            }))),
         ];
         items.extend(self.memory.iter().zip(0u16..).map(|(serial, place)| {
             Item::new(ItemKind::MemoryModule(MemoryModule {

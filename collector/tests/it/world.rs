@@ -75,12 +75,12 @@ impl Laptop {
                 ..System::default()
             })),
             Item::new(ItemKind::Chassis(Chassis { kind: Some(10), ..Chassis::default() })),
-            Item::new(ItemKind::OperatingSystem(OperatingSystem {
+            Item::new(ItemKind::OperatingSystem(Box::new(OperatingSystem {
                 id: Some("debian".to_owned()),
                 version: Some("13.1".to_owned()),
                 hostname: Some(self.hostname.to_owned()),
                 ..OperatingSystem::default()
-            })),
+            }))),
             Item::new(ItemKind::NetworkAdapter(NetworkAdapter {
                 name: "eth0".to_owned(),
                 permanent_mac: Some(MacAddress([0x8c, 0x16, 0x45, 1, 2, self.serial.as_bytes()[2]])),

@@ -84,8 +84,8 @@ pub enum ItemKind {
     Disk(Disk),
     /// One network adapter.
     NetworkAdapter(NetworkAdapter),
-    /// One installed operating system.
-    OperatingSystem(OperatingSystem),
+    /// One installed operating system; boxed, so that a thousand packages don't take its room each.
+    OperatingSystem(Box<OperatingSystem>),
     /// SMBIOS type 7.
     Cache(Cache),
     /// SMBIOS type 8.

@@ -202,10 +202,10 @@ mod tests {
                 addresses: vec!["192.0.2.1".parse().unwrap(), "::1".parse().unwrap()],
                 ..domain::NetworkAdapter::default()
             }),
-            domain::ItemKind::OperatingSystem(domain::OperatingSystem {
+            domain::ItemKind::OperatingSystem(Box::new(domain::OperatingSystem {
                 boot_time: Some(EndpointTime::from_millis(1_764_000_000_250)),
                 ..domain::OperatingSystem::default()
-            }),
+            })),
             domain::ItemKind::Package(domain::Package {
                 source_name: text(),
                 display_name: text(),

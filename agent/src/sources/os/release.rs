@@ -73,7 +73,7 @@ impl Source for ReleaseSource {
             Vec::new()
         } else {
             details::take(&mut system, host, &mut problems);
-            vec![Item::new(ItemKind::OperatingSystem(system))]
+            vec![Item::new(ItemKind::OperatingSystem(Box::new(system)))]
         };
         SectionPart { items, problems }
     }

@@ -45,8 +45,9 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        for folder in [Some(self.folder.as_path()), self.folder.parent().filter(|_| self.made_slice)] {
-            folder.map(|folder| fs::remove_dir(folder).unwrap());
+        let slice = self.folder.parent().filter(|_| self.made_slice);
+        for folder in [Some(self.folder.as_path()), slice].into_iter().flatten() {
+            fs::remove_dir(folder).unwrap();
         }
     }
 }

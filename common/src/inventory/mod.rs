@@ -61,10 +61,6 @@ pub struct Item {
 
 /// What an item can be.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "one operating system among a thousand packages; a box would spread to all that match"
-)]
 pub enum ItemKind {
     /// The machine as a product.
     System(System),

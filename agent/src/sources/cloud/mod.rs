@@ -307,7 +307,8 @@ mod tests {
             let _ = stream.write_all(b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
         };
         let knows_nothing = |_: &str, stream: TcpStream| reply(stream, None);
-        let servers: [(fn(&str, TcpStream), &[ErrorKind]); 8] = [
+        type Server = fn(&str, TcpStream);
+        let servers: [(Server, &[ErrorKind]); 8] = [
             (hangs, &[ErrorKind::TimedOut]),
             (garbage, &[ErrorKind::Io]),
             (junk, &[ErrorKind::Io]),

@@ -205,7 +205,7 @@ mod tests {
         let problems = part.problems.into_entries();
         let real = problems.iter().filter(|entry| entry.kind != ErrorKind::NotAvailable).count();
         let found = part.items.into_iter().next().map(|item| match item.kind {
-            ItemKind::OperatingSystem(system) => system,
+            ItemKind::OperatingSystem(system) => *system,
             other => panic!("{other:?} is no operating system"),
         });
         (found, real)

@@ -23,7 +23,7 @@ use muster_common::{
 
 use crate::{
     host::Host,
-    sources::{ITEMS_LIMIT, Problems, SectionPart, Source, Stamp},
+    sources::{ITEMS_LIMIT, Problems, SectionPart, Source, Stamp, is_absence},
 };
 use budget::Budget;
 use touched::{Notes, Touched};
@@ -54,6 +54,7 @@ pub fn collect_within(
         let part = parts.entry(source.section()).or_default();
         part.items.extend(items);
         part.problems.append(problems);
+        host.obstacles().into_iter().for_each(|obstacle| part.problems.add_unless_told(obstacle));
     }
     Inventory {
         collected: now,
@@ -62,10 +63,24 @@ pub fn collect_within(
     }
 }
 
-/// The processor time that each source takes on a machine, one after another.
-pub fn measure(host: &dyn Host, sources: &[&dyn Source]) -> Vec<Duration> {
+/// What one source costs and brings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Measured {
+    /// Processor time.
+    pub took: Duration,
+    /// Items and errors, without the word that a machine has none of what it need not have.
+    pub found: usize,
+}
+
+/// What each source costs and brings on a machine, one after another.
+pub fn measure(host: &dyn Host, sources: &[&dyn Source]) -> Vec<Measured> {
     let budget = || Budget::new(Limits::default(), Instant::now());
-    sources.iter().map(|source| run(*source, host, budget(), None).took).collect()
+    let measured = |run: Run| {
+        let SectionPart { items, problems } = run.part;
+        let errors = problems.into_entries().into_iter().filter(|error| !is_absence(&error.message));
+        Measured { took: run.took, found: items.len() + errors.count() }
+    };
+    sources.iter().map(|source| measured(run(*source, host, budget(), None))).collect()
 }
 
 /// The processor time that this thread has used.

@@ -5,7 +5,10 @@
 
 use std::{cell::RefCell, rc::Rc};
 
-use muster_common::{governance::NeighbourNetwork, inventory::Usage};
+use muster_common::{
+    governance::NeighbourNetwork,
+    inventory::{SourceError, Usage},
+};
 
 use super::{
     budget::Budget,
@@ -123,6 +126,10 @@ impl Host for Watched<'_> {
 
     fn certificate_folders(&self) -> &[String] {
         self.host.certificate_folders()
+    }
+
+    fn obstacles(&self) -> Vec<SourceError> {
+        self.host.obstacles()
     }
 
     fn live(&self) -> Option<&LiveFacts> {

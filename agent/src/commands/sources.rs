@@ -46,6 +46,8 @@ struct Row {
     noticed_by: &'static str,
     /// Processor time in µs; `None` where nobody has measured.
     micros: Option<u64>,
+    /// Items and errors that it brought; `None` where nobody has measured.
+    found: Option<usize>,
     reads: &'static [&'static str],
 }
 
@@ -64,7 +66,10 @@ struct Totals {
 pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<()> {
     let permissions = if arguments.personal { Permissions::everything() } else { Permissions::default() };
     let (sources, costs, totals) = match arguments.measure {
-        None => (SOURCES.to_vec(), last_costs(arguments), None),
+        None => {
+            let costs = last_costs(arguments).into_iter().map(|micros| (micros, None)).collect();
+            (SOURCES.to_vec(), costs, None)
+        }
         Some(runs) => {
             let sources = permitted(SOURCES, &permissions);
             let costs = measured(&sources, runs)?;
@@ -72,7 +77,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
             (sources, costs, Some(totals))
         }
     };
-    let rows: Vec<Row> = sources.iter().zip(costs).map(|(source, micros)| row(*source, micros)).collect();
+    let rows: Vec<Row> =
+        sources.iter().zip(costs).map(|(source, (micros, found))| row(*source, micros, found)).collect();
     match arguments.output {
         Output::Json => {
             let all = serde_json::json!({ "sources": rows, "totals": totals });
@@ -82,6 +88,8 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
             let mut lines = vec![
                 ["SOURCE", "SECTION", "CHANGES ARE NOTICED BY", "COST", "READS"].map(str::to_owned).to_vec(),
             ];
+            // Of all that could be here a machine has a part, and the rest is said in one line.
+            let (idle, rows): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| row.found == Some(0));
             lines.extend(rows.iter().map(|row| {
                 let cost = row.micros.map_or_else(|| "-".to_owned(), |micros| format!("{micros} µs"));
                 let words =
@@ -89,6 +97,11 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
                 words.into_iter().chain([row.reads.join(", ")]).collect()
             }));
             out.write_all(table::aligned("", &lines).as_bytes())?;
+            if !idle.is_empty() {
+                let names: Vec<&str> = idle.iter().map(|row| row.name).collect();
+                let micros: u64 = idle.iter().filter_map(|row| row.micros).sum();
+                writeln!(out, "\nNothing on this machine for {}: {micros} µs together", names.join(", "))?;
+            }
             if let Some(Totals { full_micros, rescan_micros, rescan_ran }) = totals {
                 writeln!(out, "\nAll of it, encoded:  {full_micros} µs")?;
                 let ran = if rescan_ran.is_empty() { "none".to_owned() } else { rescan_ran.join(", ") };
@@ -99,12 +112,13 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
     Ok(())
 }
 
-fn row(source: &dyn Source, micros: Option<u64>) -> Row {
+fn row(source: &dyn Source, micros: Option<u64>, found: Option<usize>) -> Row {
     Row {
         name: source.name(),
         section: source.section().as_str().to_owned(),
         noticed_by: source.stamp().in_words(),
         micros,
+        found,
         reads: source.reads(),
     }
 }
@@ -121,15 +135,19 @@ fn last_costs(arguments: &Arguments) -> Vec<Option<u64>> {
     SOURCES.iter().map(|source| cost(source.name())).collect()
 }
 
-fn measured(sources: &[&'static dyn Source], runs: u16) -> anyhow::Result<Vec<Option<u64>>> {
+/// The median of the processor times, and what was found in the last run.
+fn measured(sources: &[&'static dyn Source], runs: u16) -> anyhow::Result<Vec<(Option<u64>, Option<usize>)>> {
     let mut times = vec![Vec::new(); sources.len()];
+    let mut found = vec![None; sources.len()];
     for _ in 0..runs {
         let host = LiveHost::open()?;
-        for (times, took) in times.iter_mut().zip(collect::measure(&host, sources)) {
-            times.push(took);
+        let run = collect::measure(&host, sources);
+        for ((times, found), measured) in times.iter_mut().zip(&mut found).zip(run) {
+            times.push(measured.took);
+            *found = Some(measured.found);
         }
     }
-    Ok(times.into_iter().map(|times| Some(median(times))).collect())
+    Ok(times.into_iter().map(|times| Some(median(times))).zip(found).collect())
 }
 
 fn totals(sources: &[&'static dyn Source], permissions: &Permissions, runs: u16) -> anyhow::Result<Totals> {
@@ -186,11 +204,10 @@ mod tests {
     #[test]
     fn measuring_tells_what_each_costs() {
         let text = printed(Some(1));
-        assert_eq!(
-            text.matches(" µs").count(),
-            permitted(SOURCES, &Permissions::default()).len() + 2,
-            "{text}"
-        );
+        let idle = text.lines().find_map(|line| line.strip_prefix("Nothing on this machine for "));
+        let idle = idle.map_or(0, |names| names.matches(", ").count() + 1);
+        let lines = permitted(SOURCES, &Permissions::default()).len() - idle + usize::from(idle > 0) + 2;
+        assert_eq!(text.matches(" µs").count(), lines, "{text}");
         assert!(text.contains("When nothing changed: "));
     }
 }

@@ -11,6 +11,7 @@ use crate::{
     asked,
     commands::{leaves, table::aligned},
     config::{self, Schedule, Settings},
+    sources::is_absence,
     status::{self, ConnectionState, Status},
 };
 
@@ -135,6 +136,12 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
         rows.push(row("sandbox", sandbox.files.clone()));
         rows.push(row("", sandbox.calls.clone()));
     }
+    // That a machine lacks what it need not have is no news.
+    let absent = |error: &&status::SourceError| is_absence(&error.message);
+    let told_errors = |section: &status::Section| {
+        let absent = status.source_errors.iter().filter(absent).filter(|error| error.section == section.name);
+        section.errors.saturating_sub(absent.count())
+    };
     let mut text = aligned("", &rows);
     if let Some(collection) = &status.collection {
         text.push_str(&format!(
@@ -144,21 +151,23 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
         let sections: Vec<Vec<String>> = collection
             .sections
             .iter()
+            .filter(|section| section.items > 0 || told_errors(section) > 0)
             .map(|section| {
-                let errors =
-                    if section.errors == 0 { String::new() } else { format!("{} errors", section.errors) };
-                vec![section.name.clone(), section.status.clone(), format!("{} items", section.items), errors]
+                let errors = told_errors(section);
+                let errors = if errors == 0 { String::new() } else { plural(errors, "error") };
+                vec![section.name.clone(), section.status.clone(), plural(section.items, "item"), errors]
             })
             .collect();
         text.push_str(&aligned("  ", &sections));
     }
-    if !status.source_errors.is_empty() {
+    let errors: Vec<Vec<String>> = status
+        .source_errors
+        .iter()
+        .filter(|error| !absent(error))
+        .map(|error| vec![error.section.clone(), error.subject.clone(), error.message.clone()])
+        .collect();
+    if !errors.is_empty() {
         text.push_str("\nNot read\n");
-        let errors: Vec<Vec<String>> = status
-            .source_errors
-            .iter()
-            .map(|error| vec![error.section.clone(), error.subject.clone(), error.message.clone()])
-            .collect();
         text.push_str(&aligned("  ", &errors));
     }
     if let Some(problem) = &status.problem {
@@ -166,6 +175,10 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
     }
     // What sources and the collector wrote must not move a terminal's cursor.
     text.chars().map(|c| if c.is_control() && c != '\n' { ' ' } else { c }).collect()
+}
+
+fn plural(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }
 
 fn row(name: &str, text: String) -> Vec<String> {
@@ -202,12 +215,12 @@ fn personal(ceiling: Privacy, asked: &AgentSettings) -> String {
 fn pending(pending: &status::Pending) -> String {
     match pending.sections {
         0 => "nothing".to_owned(),
-        sections => {
+        count => {
             let memory = match pending.in_memory_alone {
                 0 => String::new(),
                 alone => format!(", {alone} of them in memory alone: raise spool.limit"),
             };
-            format!("{sections} sections, {} bytes{memory}", pending.bytes)
+            format!("{}, {} bytes{memory}", plural(count, "section"), pending.bytes)
         }
     }
 }
@@ -215,6 +228,15 @@ fn pending(pending: &status::Pending) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn section(name: &str, status: &str, items: usize, errors: usize) -> status::Section {
+        status::Section { name: name.to_owned(), status: status.to_owned(), items, errors }
+    }
+
+    fn error(section: &str, subject: &str, message: &str) -> status::SourceError {
+        let [section, subject, message] = [section, subject, message].map(str::to_owned);
+        status::SourceError { section, subject, message }
+    }
 
     fn sample() -> Status {
         Status {
@@ -228,20 +250,18 @@ mod tests {
             collection: Some(status::Collection {
                 finished: "2026-11-01T09:59:00Z".to_owned(),
                 duration_ms: 48,
-                sections: vec![status::Section {
-                    name: "software.dpkg".to_owned(),
-                    status: "partial".to_owned(),
-                    items: 2212,
-                    errors: 1,
-                }],
+                sections: vec![
+                    section("software.dpkg", "partial", 2212, 1),
+                    section("software.java", "complete", 0, 0),
+                    section("software.rpm", "not available", 0, 1),
+                ],
                 sources: Vec::new(),
                 next: "2026-11-01T11:00:00Z".to_owned(),
             }),
-            source_errors: vec![status::SourceError {
-                section: "software.dpkg".to_owned(),
-                subject: "var/lib/dpkg/status".to_owned(),
-                message: "\u{1b}[2Jred".to_owned(),
-            }],
+            source_errors: vec![
+                error("software.dpkg", "var/lib/dpkg/status", "\u{1b}[2Jred"),
+                error("software.rpm", "var/lib/rpm", "this system has no rpm database"),
+            ],
             pending: status::Pending { sections: 1, bytes: 90_210, in_memory_alone: 0 },
             problem: Some(status::Problem {
                 time: "2026-11-01T10:00:00Z".to_owned(),
@@ -264,12 +284,12 @@ mod tests {
 service    running, not connected; next try at 2026-11-01T10:05:00Z (version 0.1.0)
 collector  collector.example.org:7443
 device     this machine is not enrolled
-pending    1 sections, 90210 bytes
+pending    1 section, 90210 bytes
 interval   30m ± 10 %, pushed by the collector; your file says 1h ± 10 %
 personal   nothing personal; muster-agent status --leaves lists every field
 
 Last collection at 2026-11-01T09:59:00Z in 48 ms, the next about 2026-11-01T11:00:00Z
-  software.dpkg  partial  2212 items  1 errors
+  software.dpkg  partial  2212 items  1 error
 
 Not read
   software.dpkg  var/lib/dpkg/status   [2Jred

@@ -5,12 +5,15 @@
 
 use muster_common::inventory::{
     AdapterKind, Battery, Disk, ErrorKind, InstallState, Inventory, Item, ItemKind, MemoryModule, Monitor,
-    NetworkAdapter, OperatingSystem, PciDevice, Processor, Section, SectionStatus, System,
+    NetworkAdapter, OperatingSystem, PciDevice, Processor, Section, System,
 };
 
-use crate::commands::{
-    peripherals::{battery_row, graphics_row, monitor_row},
-    table::aligned,
+use crate::{
+    commands::{
+        peripherals::{battery_row, graphics_row, monitor_row},
+        table::aligned,
+    },
+    sources::{NOT_RECORDED, is_absence},
 };
 
 const NOT_REPORTED: &str = "not reported by this machine";
@@ -270,27 +273,28 @@ fn adapter_row(adapter: &NetworkAdapter) -> Vec<String> {
 }
 
 fn software(inventory: &Inventory) -> Vec<Vec<String>> {
-    inventory
-        .sections
-        .iter()
-        .filter(|section| section.name.is_software() && section.status != SectionStatus::NotAvailable)
-        .map(|section| {
-            let count = |wanted: InstallState| {
-                let state = |item: &&Item| {
-                    item.installation.as_ref().map_or(InstallState::Installed, |found| found.state) == wanted
-                };
-                u64::try_from(section.items.iter().filter(state).count()).unwrap_or(u64::MAX)
+    let sections = inventory.sections.iter().filter(|section| section.name.is_software());
+    let row = |section: &Section| {
+        let count = |wanted: InstallState| {
+            let state = |item: &&Item| {
+                item.installation.as_ref().map_or(InstallState::Installed, |found| found.state) == wanted
             };
-            let some = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
-            let installed = Some(format!("{} installed", plural(count(InstallState::Installed), "package")));
-            let incomplete = some(count(InstallState::Incomplete), "incomplete");
-            let left = some(count(InstallState::ConfigFiles), "removed with configuration left");
-            let name = section.name.as_str().trim_start_matches("software.").to_owned();
-            vec![name, join([&installed, &incomplete, &left], ", ").unwrap_or_default()]
-        })
-        .collect()
+            u64::try_from(section.items.iter().filter(state).count()).unwrap_or(u64::MAX)
+        };
+        let some = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
+        let installed = Some(format!("{} installed", plural(count(InstallState::Installed), "package")));
+        let incomplete = some(count(InstallState::Incomplete), "incomplete");
+        let left = some(count(InstallState::ConfigFiles), "removed with configuration left");
+        let name = section.name.as_str().trim_start_matches("software.").to_owned();
+        vec![name, join([&installed, &incomplete, &left], ", ").unwrap_or_default()]
+    };
+    // A machine has a few kinds of software of the many that there are.
+    let rows: Vec<_> = sections.filter(|section| !section.items.is_empty()).map(row).collect();
+    if rows.is_empty() { vec![vec!["no packages of any kind were found".to_owned()]] } else { rows }
 }
 
+/// What should be there and could not be read. That a machine lacks what it need not have is no news, and what no
+/// recording has is said once.
 fn errors(inventory: &Inventory) -> Vec<Vec<String>> {
     let row = |section: &Section, error: &muster_common::inventory::SourceError| {
         let kind = match error.kind {
@@ -303,11 +307,22 @@ fn errors(inventory: &Inventory) -> Vec<Vec<String>> {
         };
         vec![section.name.to_string(), kind.to_owned(), format!("{}: {}", error.subject, error.message)]
     };
-    inventory
-        .sections
-        .iter()
-        .flat_map(|section| section.errors.iter().map(move |error| row(section, error)))
-        .collect()
+    let mut rows = Vec::new();
+    let mut unrecorded = Vec::new();
+    for section in &inventory.sections {
+        for error in section.errors.iter().filter(|error| !is_absence(&error.message)) {
+            if error.message == NOT_RECORDED {
+                unrecorded.push(error.subject.as_str());
+            } else {
+                rows.push(row(section, error));
+            }
+        }
+    }
+    if !unrecorded.is_empty() {
+        let text = format!("only a running machine tells: {}", unrecorded.join(", "));
+        rows.push(vec!["recording".to_owned(), "not available".to_owned(), text]);
+    }
+    rows
 }
 
 pub(super) fn join<const N: usize>(parts: [&Option<String>; N], between: &str) -> Option<String> {
@@ -384,7 +399,7 @@ fn chassis_type(number: u8) -> Option<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::inventory::{Installation, Package, SectionName, SourceError};
+    use muster_common::inventory::{Installation, Package, SectionName, SectionStatus, SourceError};
 
     use super::*;
 

@@ -9,6 +9,7 @@ mod live;
 mod memory;
 mod metadata_service;
 mod netlink;
+mod obstacle;
 mod recorded;
 mod root;
 mod routes;
@@ -76,6 +77,11 @@ pub trait Host {
     /// The folders whose certificates may be told, as paths are written here; none unless somebody names them.
     fn certificate_folders(&self) -> &[String] {
         &[]
+    }
+
+    /// What was in the way of paths since the last question, whatever the source made of it; for recordings.
+    fn obstacles(&self) -> Vec<SourceError> {
+        Vec::new()
     }
 
     /// The facts of a running system; `None` for a recording.
@@ -324,7 +330,7 @@ pub enum HostError {
         path: String,
     },
     /// Only a running machine tells it.
-    #[error("{what}: not available from a recording")]
+    #[error("not available from a recording")]
     NotRecorded {
         /// What was asked for.
         what: &'static str,

@@ -5,19 +5,28 @@
 
 use std::path::Path;
 
-use crate::host::{Content, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, root::Root};
+use muster_common::inventory::SourceError;
+
+use crate::host::{
+    Content, Host, HostError, Listing, LiveFacts, Metadata, RandomRead, obstacle::Obstacles, root::Root,
+};
 
 /// A folder as a machine.
 #[derive(Debug)]
 pub struct RecordedHost {
     root: Root,
     certificate_folders: Vec<String>,
+    obstacles: Obstacles,
 }
 
 impl RecordedHost {
     /// Opens the folder that stands for the root.
     pub fn open(folder: &Path) -> Result<Self, HostError> {
-        Ok(Self { root: Root::fenced(folder)?, certificate_folders: Vec::new() })
+        Ok(Self {
+            root: Root::fenced(folder)?,
+            obstacles: Obstacles::default(),
+            certificate_folders: Vec::new(),
+        })
     }
 
     /// With the folders whose certificates may be told.
@@ -28,15 +37,15 @@ impl RecordedHost {
 
 impl Host for RecordedHost {
     fn read(&self, path: &str, limit: usize) -> Result<Vec<u8>, HostError> {
-        self.root.read(path, limit)
+        self.obstacles.look(&self.root, path, self.root.read(path, limit))
     }
 
     fn prefix(&self, path: &str, limit: usize) -> Result<Content, HostError> {
-        self.root.prefix(path, limit)
+        self.obstacles.look(&self.root, path, self.root.prefix(path, limit))
     }
 
     fn list(&self, path: &str, limit: usize) -> Result<Listing, HostError> {
-        self.root.list(path, limit)
+        self.obstacles.look(&self.root, path, self.root.list(path, limit))
     }
 
     fn link(&self, path: &str) -> Result<String, HostError> {
@@ -44,11 +53,15 @@ impl Host for RecordedHost {
     }
 
     fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
-        self.root.metadata(path)
+        self.obstacles.look_at(&self.root, path, self.root.metadata(path))
     }
 
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {
-        self.root.random(path)
+        self.obstacles.look(&self.root, path, self.root.random(path))
+    }
+
+    fn obstacles(&self) -> Vec<SourceError> {
+        self.obstacles.take()
     }
 
     fn certificate_folders(&self) -> &[String] {

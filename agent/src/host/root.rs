@@ -116,6 +116,12 @@ impl Root {
         Ok(found.f_bavail.saturating_mul(found.f_frsize))
     }
 
+    /// What a path is, links followed, or the system's own word why that can't be told.
+    pub(super) fn kind(&self, path: &str) -> Result<FileKind, Errno> {
+        let found = self.open_raw(path, OFlags::PATH | OFlags::CLOEXEC)?;
+        Ok(kind_of(&rustix::fs::fstat(&found)?))
+    }
+
     /// What a path is.
     pub(super) fn metadata(&self, path: &str) -> Result<Metadata, HostError> {
         let stat = if self.fenced {
@@ -151,21 +157,23 @@ impl Root {
     }
 
     fn open_at(&self, path: &str, flags: OFlags) -> Result<OwnedFd, HostError> {
+        self.open_raw(path, flags).map_err(|errno| failure(path, errno))
+    }
+
+    fn open_raw(&self, path: &str, flags: OFlags) -> Result<OwnedFd, Errno> {
         let folder = self.folder.as_fd();
         if !self.fenced {
-            return rustix::fs::openat(folder, path, flags, Mode::empty())
-                .map_err(|errno| failure(path, errno));
+            return rustix::fs::openat(folder, path, flags, Mode::empty());
         }
         let fence = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
         for _ in 1..RESOLVE_ATTEMPTS {
             match rustix::fs::openat2(folder, path, flags, Mode::empty(), fence) {
                 // A rename raced with a `..` of this path; the kernel asks to try again.
                 Err(Errno::AGAIN | Errno::INTR) => {}
-                Ok(file) => return Ok(file),
-                Err(errno) => return Err(failure(path, errno)),
+                result => return result,
             }
         }
-        Err(failure(path, Errno::AGAIN))
+        Err(Errno::AGAIN)
     }
 }
 

@@ -15,6 +15,17 @@ const PROBLEMS_LIMIT: usize = limits::SECTION_ERRORS;
 /// Longest message or subject in bytes.
 const MESSAGE_LIMIT: usize = 300;
 
+/// How the absence of something begins that a machine need not have.
+const ABSENCE: &str = "this system has no ";
+/// What only a running machine tells.
+pub(crate) const NOT_RECORDED: &str = "not available from a recording";
+
+/// Whether a message says that a machine has none of something that it need not have, such as another distribution's
+/// package manager; see [`Problems::absent`].
+pub(crate) fn is_absence(message: &str) -> bool {
+    message.starts_with(ABSENCE)
+}
+
 /// Items of one source with its problems.
 #[derive(Debug, Clone, Default)]
 pub struct SectionPart {
@@ -47,6 +58,11 @@ impl Problems {
         });
     }
 
+    /// Notes that this machine doesn't have `what`, which is as it should be: the collector is told, people aren't.
+    pub(crate) fn absent(&mut self, path: &str, what: &str) {
+        self.add(path, ErrorKind::NotAvailable, format!("{ABSENCE}{what}"));
+    }
+
     /// Notes that a path could not be read.
     pub fn add_error(&mut self, error: HostError) {
         self.add_entry(error.into());
@@ -55,6 +71,13 @@ impl Problems {
     /// Notes a problem that is an entry already.
     pub fn add_entry(&mut self, entry: SourceError) {
         self.add(&entry.subject, entry.kind, &entry.message);
+    }
+
+    /// Notes a problem unless there is one with its subject.
+    pub fn add_unless_told(&mut self, entry: SourceError) {
+        if !self.entries.iter().any(|told| told.subject == entry.subject) {
+            self.add_entry(entry);
+        }
     }
 
     /// Takes over another source's problems.
@@ -113,5 +136,10 @@ mod tests {
         assert_eq!(entries.len(), PROBLEMS_LIMIT);
         assert_eq!(entries[PROBLEMS_LIMIT - 1].message, "938 more errors were dropped");
         assert!(entries[5].message.len() <= MESSAGE_LIMIT);
+        let mut absent = Problems::default();
+        absent.absent("c", "rpm database");
+        assert!(!absent.anything_missing());
+        assert!(absent.into_entries().iter().all(|entry| is_absence(&entry.message)));
+        assert!(!is_absence(&entries[0].message));
     }
 }

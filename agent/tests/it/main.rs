@@ -8,6 +8,7 @@ mod fence;
 mod fixtures;
 mod flatpak;
 mod fuzz_seeds;
+mod hostile;
 mod languages;
 mod listeners;
 mod networks;

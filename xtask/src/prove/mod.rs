@@ -13,6 +13,7 @@ mod dmi;
 mod durability;
 mod fuzz;
 mod glibc;
+mod hostile;
 mod identity;
 mod oracle;
 mod packages;
@@ -75,6 +76,11 @@ const PROOFS: &[Proof] = &[
         name: "glibc",
         shows: "the agent built for glibc 2.17 needs nothing newer, and runs on the oldest Debian that can be had",
         run: glibc::run,
+    },
+    Proof {
+        name: "hostile",
+        shows: "collect --root reads nothing outside, and ends in time and within bounds whatever stands in its way",
+        run: hostile::run,
     },
     Proof {
         name: "identity",

@@ -12,7 +12,7 @@ use crate::{
     host::Host,
     sources::{
         Source, Stamp,
-        part::{Problems, SectionPart},
+        part::{NOT_RECORDED, Problems, SectionPart},
         read, text,
     },
 };
@@ -63,7 +63,7 @@ impl Source for AdapterSource {
             }
         }
         if host.live().is_none() && !part.items.is_empty() {
-            part.problems.add("addresses", ErrorKind::NotAvailable, "not available from a recording");
+            part.problems.add("addresses", ErrorKind::NotAvailable, NOT_RECORDED);
         }
         part
     }

@@ -12,7 +12,7 @@ use crate::{
     sources::{
         Source, Stamp,
         os::details,
-        part::{Problems, SectionPart},
+        part::{NOT_RECORDED, Problems, SectionPart},
         read, text,
     },
 };
@@ -63,7 +63,11 @@ impl Source for ReleaseSource {
         match read_os_release(host, &mut problems) {
             Some(file) => take_os_release(&mut system, &file),
             None if problems.is_empty() => {
-                problems.add(OS_RELEASE[0], ErrorKind::NotAvailable, "this system has no os-release file");
+                problems.add(
+                    OS_RELEASE[0],
+                    ErrorKind::NotAvailable,
+                    "there is no such file, so the distribution is unknown",
+                );
             }
             None => {}
         }
@@ -181,7 +185,7 @@ fn take_kernel(system: &mut OperatingSystem, host: &dyn Host, problems: &mut Pro
         (system.boot_time.is_none(), "boot time"),
     ] {
         if missing {
-            problems.add(subject, ErrorKind::NotAvailable, "not available from a recording");
+            problems.add(subject, ErrorKind::NotAvailable, NOT_RECORDED);
         }
     }
 }

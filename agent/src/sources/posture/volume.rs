@@ -11,7 +11,7 @@ use crate::{
     host::Host,
     sources::{
         Source, Stamp,
-        part::{Problems, SectionPart},
+        part::{NOT_RECORDED, Problems, SectionPart},
         read, text,
     },
 };
@@ -61,7 +61,7 @@ impl Source for VolumeSource {
         let mut problems = Problems::default();
         let mounts = read::bytes(host, MOUNTS, FILE_LIMIT, &mut problems);
         if mounts.is_none() && problems.is_empty() {
-            problems.add(MOUNTS, ErrorKind::NotAvailable, "not available from a recording");
+            problems.add(MOUNTS, ErrorKind::NotAvailable, NOT_RECORDED);
         }
         let mut volumes: Vec<Volume> = Vec::new();
         for mount in mounts.as_deref().unwrap_or_default().split(|byte| *byte == b'\n').filter_map(mount) {

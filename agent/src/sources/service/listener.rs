@@ -244,6 +244,6 @@ mod tests {
     fn a_recording_says_so() {
         let (_folder, host) = recorded(&[]);
         let problems = ListenerSource.collect(&host).problems.into_entries();
-        assert_eq!(problems[0].message, "listening sockets: not available from a recording");
+        assert_eq!(problems[0].message, "not available from a recording");
     }
 }

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use muster_common::inventory::{ErrorKind, Item, ItemKind, SectionName, Service};
+use muster_common::inventory::{Item, ItemKind, SectionName, Service};
 
 use crate::{
     host::Host,
@@ -49,7 +49,7 @@ impl Source for UnitSource {
         let mut problems = Problems::default();
         let Some(names) = read::names(host, UNITS[0], NAMES_LIMIT, &mut problems) else {
             if problems.is_empty() {
-                problems.add(UNITS[0], ErrorKind::NotAvailable, "this system has no systemd");
+                problems.absent(UNITS[0], "systemd");
             }
             return SectionPart { items: Vec::new(), problems };
         };

@@ -54,7 +54,7 @@ impl Source for ApkSource {
             .find_map(|path| Some((path, read::bytes(host, path, INSTALLED_LIMIT, &mut problems)?)));
         let Some((path, bytes)) = found else {
             if problems.is_empty() {
-                problems.add(INSTALLED[0], ErrorKind::NotAvailable, "this system has no apk database");
+                problems.absent(INSTALLED[0], "apk database");
             }
             return SectionPart { items: Vec::new(), problems };
         };

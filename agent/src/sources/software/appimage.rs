@@ -5,7 +5,7 @@
 //! every file. purl has no type for them, so they have their own, `appimage`.
 
 use muster_common::{
-    inventory::{ErrorKind, Installation, Item, ItemKind, Package, SectionName},
+    inventory::{Installation, Item, ItemKind, Package, SectionName},
     time::EndpointTime,
 };
 
@@ -52,8 +52,7 @@ impl Source for AppImageSource {
             any |= read_folder(host, folder, "", &mut part);
         }
         if !any && part.problems.is_empty() {
-            let message = "this system has none of the folders where AppImages are put";
-            part.problems.add(SYSTEM_FOLDERS[0], ErrorKind::NotAvailable, message);
+            part.problems.absent(SYSTEM_FOLDERS[0], "folder where AppImages are put");
         }
         part
     }
@@ -195,6 +194,8 @@ fn is_version(word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use std::fs;
+
+    use muster_common::inventory::ErrorKind;
 
     use super::*;
     use crate::sources::testing::recorded;

@@ -63,8 +63,8 @@ pub(crate) const PEOPLE: LanguageSource = LanguageSource { language: &LANGUAGE, 
 
 /// The environments that conda's register of a home names: a user's below that home, root's anywhere but in homes.
 fn registered(host: &dyn Host, home: &str) -> Vec<String> {
-    let Ok(content) = host.prefix(&format!("{home}/{REGISTER}"), REGISTER_BYTES) else { return Vec::new() };
-    environments(&content.bytes, home).into_iter().map(|path| format!("{path}/conda-meta")).collect()
+    let Ok(content) = host.read(&format!("{home}/{REGISTER}"), REGISTER_BYTES) else { return Vec::new() };
+    environments(&content, home).into_iter().map(|path| format!("{path}/conda-meta")).collect()
 }
 
 /// The environments in a register, relative to the machine's root.

@@ -7,7 +7,7 @@ mod stanza;
 
 use std::collections::HashMap;
 
-use muster_common::inventory::{ErrorKind, Installation, Item, ItemKind, Package, SectionName};
+use muster_common::inventory::{Installation, Item, ItemKind, Package, SectionName};
 
 use crate::{
     host::Host,
@@ -61,7 +61,7 @@ impl Source for DpkgSource {
         let status = read::bytes(host, STATUS, STATUS_LIMIT, &mut problems);
         let files = read::names(host, STATUS_FOLDER, FILES_LIMIT, &mut problems);
         if status.is_none() && files.is_none() && problems.is_empty() {
-            problems.add(STATUS, ErrorKind::NotAvailable, "this system has no dpkg database");
+            problems.absent(STATUS, "dpkg database");
         }
 
         let mut items = Vec::new();

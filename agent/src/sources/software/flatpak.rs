@@ -57,7 +57,7 @@ impl Source for FlatpakSource {
     fn collect(&self, host: &dyn Host) -> SectionPart {
         let mut part = SectionPart::default();
         if !read_installation(host, SYSTEM, "", &mut part) && part.problems.is_empty() {
-            part.problems.add(SYSTEM, ErrorKind::NotAvailable, "this system has no flatpak installation");
+            part.problems.absent(SYSTEM, "flatpak installation");
         }
         part
     }

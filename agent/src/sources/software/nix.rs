@@ -64,7 +64,7 @@ impl Source for NixSource {
         let mut part = SectionPart::default();
         let Some(profiles) = read::names(host, PROFILES, PROFILES_LIMIT, &mut part.problems) else {
             if part.problems.is_empty() {
-                part.problems.add(PROFILES, ErrorKind::NotAvailable, "this system has no Nix profiles");
+                part.problems.absent(PROFILES, "Nix profiles");
             }
             return part;
         };

@@ -89,8 +89,14 @@ fn products_of_home(host: &dyn Host, home: &str, part: &mut SectionPart) {
         Err(error) => return part.problems.add_error(error),
     };
     let (mut products, result) = products(&content.bytes);
-    if let (Err(error), false) = (result, content.more) {
-        part.problems.add(&path, ErrorKind::Malformed, error.to_string());
+    match result {
+        Err(error) if !content.more => part.problems.add(&path, ErrorKind::Malformed, error.to_string()),
+        // The products come first; a file that goes on and had none is not Oracle's.
+        Ok(()) | Err(_) if content.more && products.is_empty() => {
+            let message = format!("no product in its first {COMPONENTS_LIMIT} bytes");
+            part.problems.add(&path, ErrorKind::TooLarge, message);
+        }
+        Ok(()) | Err(_) => {}
     }
     if products.len() > PRODUCTS_LIMIT {
         part.problems.add(&path, ErrorKind::TooLarge, format!("more than {PRODUCTS_LIMIT} products"));

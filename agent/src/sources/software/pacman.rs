@@ -52,7 +52,7 @@ impl Source for PacmanSource {
         let mut items = Vec::new();
         let Some(folders) = read::names(host, LOCAL, ITEMS_LIMIT, &mut problems) else {
             if problems.is_empty() {
-                problems.add(LOCAL, ErrorKind::NotAvailable, "this system has no pacman database");
+                problems.absent(LOCAL, "pacman database");
             }
             return SectionPart { items, problems };
         };

@@ -53,7 +53,7 @@ impl Source for PortageSource {
         let mut items = Vec::new();
         let Some(categories) = read::names(host, DATABASE, CATEGORIES_LIMIT, &mut problems) else {
             if problems.is_empty() {
-                problems.add(DATABASE, ErrorKind::NotAvailable, "this system has no Portage database");
+                problems.absent(DATABASE, "Portage database");
             }
             return SectionPart { items, problems };
         };

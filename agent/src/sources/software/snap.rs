@@ -63,7 +63,7 @@ impl Source for SnapSource {
         let mut problems = Problems::default();
         let Some(images) = read::names(host, IMAGES, SNAPS_LIMIT, &mut problems) else {
             if problems.is_empty() {
-                problems.add(IMAGES, ErrorKind::NotAvailable, "this system has no snapd");
+                problems.absent(IMAGES, "snapd");
             }
             return SectionPart { items: Vec::new(), problems };
         };

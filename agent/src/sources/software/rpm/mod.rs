@@ -78,7 +78,7 @@ impl Source for RpmSource {
         let Some((path, format, file)) = open(host, &mut problems) else {
             if problems.is_empty() {
                 let (path, _) = DATABASES[0];
-                problems.add(path, ErrorKind::NotAvailable, "this system has no rpm database");
+                problems.absent(path, "rpm database");
             }
             return SectionPart { items: Vec::new(), problems };
         };

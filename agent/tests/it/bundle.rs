@@ -388,6 +388,7 @@ fn machine() -> TempDir {
     }
     fs::create_dir_all(root.join("sys/block/sda/device")).unwrap();
     symlink("/usr/share/zoneinfo/Europe/Berlin", root.join("etc/localtime")).unwrap();
+    fs::create_dir_all(root.join("sys/devices/pci0000:00/0000:00:1f.6/net/wlx001b21778899")).unwrap();
     symlink(
         "../../devices/pci0000:00/0000:00:1f.6/net/wlx001b21778899",
         root.join("sys/class/net/link-of-web-07"),

@@ -2,7 +2,10 @@
 //!
 //! Knows nothing of the parsers: `fuzz/Cargo.toml` lists the targets and `fuzz/seeds` has what they start from, to which
 //! recorded machines beside the repository are added where they are. Needs a nightly compiler, and nothing else that
-//! cargo can't bring. What makes a target fail lies in `target/fuzz/found` afterwards.
+//! cargo can't bring. What makes a target fail lies in `target/fuzz/found` afterwards. `--lines` tells instead how much
+//! of each parser the corpora in `target/fuzz/corpus` and the seeds reach.
+
+mod lines;
 
 use std::env;
 use std::fs;
@@ -16,6 +19,8 @@ use crate::steps::shown;
 
 /// Seconds for each target, unless another number is asked for.
 const SECONDS: u64 = 60;
+/// Executions for each target, if they come before the seconds have gone.
+const EXECUTIONS: u64 = 10_000_000;
 /// What cargo-fuzz passes too, but for the address sanitizer: the agent has no unsafe code for it to watch, and without
 /// it the bound of memory is the parsers' own.
 const FLAGS: &str = "--cfg fuzzing -Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 \
@@ -34,12 +39,15 @@ const RECORDED: &[(&str, &str)] = &[
 ];
 
 pub(super) fn run(words: &[String]) -> Result<()> {
-    let (seconds, only) = options(words)?;
+    let options = Options::read(words)?;
+    let only = &options.only;
     let targets: Vec<String> =
         targets()?.into_iter().filter(|name| only.is_empty() || only.contains(name)).collect();
     ensure!(!targets.is_empty(), "no target is named {}; fuzz/Cargo.toml lists them", only.join(", "));
-    let triple = build()?;
-    let programs = root().join("target/fuzz").join(triple).join("debug");
+    if options.lines {
+        return lines::run(&targets);
+    }
+    let programs = build(&root().join("target/fuzz"), FLAGS)?;
     let mut failed = Vec::new();
     let mut total = 0;
     println!(
@@ -47,7 +55,7 @@ pub(super) fn run(words: &[String]) -> Result<()> {
         "target", "executions", "seconds", "coverage", "memory"
     );
     for name in &targets {
-        let ran = Ran::of(&programs.join(name), name, seconds)?;
+        let ran = Ran::of(&programs.join(name), name, options.seconds)?;
         total += ran.executions;
         println!(
             "{name:16} {:>11} {:>8} {:>9} {:>5} MB  {}",
@@ -66,22 +74,35 @@ pub(super) fn run(words: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// `--seconds N`, and the names of targets when not all are wanted.
-fn options(words: &[String]) -> Result<(u64, Vec<String>)> {
-    let mut seconds = SECONDS;
-    let mut only = Vec::new();
-    let mut words = words.iter();
-    while let Some(word) = words.next() {
-        if word == "--seconds" {
-            let number = words.next().context("--seconds needs a number")?;
-            seconds = number.parse().with_context(|| format!("{number:?} is no number of seconds"))?;
-        } else if word.starts_with('-') {
-            bail!("{word} is no option: there are --seconds N, and names of targets");
-        } else {
-            only.push(word.clone());
+/// What was asked for.
+#[derive(Debug, PartialEq)]
+struct Options {
+    seconds: u64,
+    /// Whether to tell which lines are reached, instead of looking for more.
+    lines: bool,
+    /// Names of targets; empty for all.
+    only: Vec<String>,
+}
+
+impl Options {
+    fn read(words: &[String]) -> Result<Self> {
+        let mut options = Self { seconds: SECONDS, lines: false, only: Vec::new() };
+        let mut words = words.iter();
+        while let Some(word) = words.next() {
+            if word == "--seconds" {
+                let number = words.next().context("--seconds needs a number")?;
+                options.seconds =
+                    number.parse().with_context(|| format!("{number:?} is no number of seconds"))?;
+            } else if word == "--lines" {
+                options.lines = true;
+            } else if word.starts_with('-') {
+                bail!("{word} is no option: there are --seconds N, --lines, and names of targets");
+            } else {
+                options.only.push(word.clone());
+            }
         }
+        Ok(options)
     }
-    Ok((seconds, only))
 }
 
 fn targets() -> Result<Vec<String>> {
@@ -99,23 +120,34 @@ fn targets_of(manifest: &str) -> Vec<String> {
     manifest.split("[[bin]]").skip(1).filter_map(name).collect()
 }
 
-/// Builds all targets with the nightly compiler; tells for which system.
-fn build() -> Result<String> {
+/// Builds all targets with the nightly compiler into a folder; where the programs are.
+fn build(folder: &Path, flags: &str) -> Result<PathBuf> {
+    let triple = nightly("host")?;
+    // The flags must not reach build scripts, so the target is named although it is this system.
+    let mut command = Command::new("cargo");
+    command.args(["+nightly", "build", "--target", &triple, "--target-dir"]).arg(folder);
+    // What the toolchain of this action itself sets would win over `+nightly`.
+    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").env("RUSTFLAGS", flags);
+    shown(command.current_dir(root().join("fuzz")))?;
+    Ok(folder.join(triple).join("debug"))
+}
+
+/// What the nightly compiler says of itself under a name.
+fn nightly(name: &str) -> Result<String> {
     let version = Command::new("rustc").args(["+nightly", "-vV"]).output().context("cannot start rustc")?;
     ensure!(
         version.status.success(),
         "fuzzing needs the nightly compiler: rustup toolchain install nightly --profile minimal"
     );
     let version = String::from_utf8(version.stdout).context("rustc's version is no text")?;
-    let triple =
-        version.lines().find_map(|line| line.strip_prefix("host: ")).context("rustc names no host")?;
-    // The flags must not reach build scripts, so the target is named although it is this system.
-    let mut command = Command::new("cargo");
-    command.args(["+nightly", "build", "--target", triple, "--target-dir"]).arg(root().join("target/fuzz"));
-    // What the toolchain of this action itself sets would win over `+nightly`.
-    command.env_remove("RUSTUP_TOOLCHAIN").env_remove("RUSTC").env("RUSTFLAGS", FLAGS);
-    shown(command.current_dir(root().join("fuzz")))?;
-    Ok(triple.to_owned())
+    let line = version.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+    line.map(str::to_owned).with_context(|| format!("rustc names no {name}"))
+}
+
+/// What a target starts from: what earlier runs found, its seeds and recorded machines.
+fn corpora(name: &str) -> Vec<PathBuf> {
+    let found = root().join("target/fuzz/corpus").join(name);
+    [found, root().join("fuzz/seeds").join(name)].into_iter().chain(recorded(name)).collect()
 }
 
 /// How a target went.
@@ -134,16 +166,15 @@ struct Ran {
 impl Ran {
     fn of(program: &Path, name: &str, seconds: u64) -> Result<Self> {
         let target = root().join("target/fuzz");
-        let corpus = target.join("corpus").join(name);
         let found = target.join("found").join(name);
-        for folder in [&corpus, &found] {
+        for folder in [&target.join("corpus").join(name), &found] {
             fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
         }
         let mut command = Command::new("nice");
         command.arg(program).args(BOUNDS).args([LENGTH, "-print_final_stats=1", "-verbosity=1"]);
-        command.arg(format!("-max_total_time={seconds}"));
+        command.args([format!("-max_total_time={seconds}"), format!("-runs={EXECUTIONS}")]);
         command.arg(format!("-artifact_prefix={}/", found.display()));
-        command.arg(&corpus).arg(root().join("fuzz/seeds").join(name)).args(recorded(name));
+        command.args(corpora(name));
         let output = command.stdin(Stdio::null()).output().context("cannot start a fuzz target")?;
         let mut ran = Self::read(&String::from_utf8_lossy(&output.stderr));
         if !output.status.success() && ran.found.is_none() {
@@ -205,13 +236,15 @@ mod tests {
 
     #[test]
     fn options_and_targets() {
-        let words = |text: &str| options(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
-        assert_eq!(words("").unwrap(), (SECONDS, Vec::new()));
+        let read =
+            |text: &str| Options::read(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(read("").unwrap(), Options { seconds: SECONDS, lines: false, only: Vec::new() });
+        let only = vec!["edid".to_owned(), "bolt".to_owned()];
         assert_eq!(
-            words("edid --seconds 600 bolt").unwrap(),
-            (600, vec!["edid".to_owned(), "bolt".to_owned()])
+            read("edid --seconds 600 bolt --lines").unwrap(),
+            Options { seconds: 600, lines: true, only }
         );
-        assert!(words("--seconds").is_err() && words("--seconds x").is_err() && words("--fast").is_err());
+        assert!(read("--seconds").is_err() && read("--seconds x").is_err() && read("--fast").is_err());
         let manifest =
             "[package]\nname = \"x\"\n\n[[bin]]\nname = \"a\"\npath = \"b\"\n\n[[bin]]\nname = \"c\"\n";
         assert_eq!(targets_of(manifest), ["a", "c"]);

@@ -34,10 +34,6 @@ use crate::{
 
 /// A collection that takes longer is said to hang; the next one waits for it.
 const COLLECTED_WITHIN: Duration = Duration::from_secs(5 * 60);
-/// Between the starts of two collections, however often a collector asks.
-const GAP: Duration = Duration::from_secs(10);
-/// Over how long a time the agents of a fleet read their machines again when they may read something else.
-const SPREAD: Duration = Duration::from_secs(10);
 /// After a collection that could not even begin.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -56,6 +52,21 @@ pub struct Machine {
     metadata_address: SocketAddr,
     told: Told,
     certificate_folders: Arc<[String]>,
+}
+
+/// How long a collection that comes before its time is put off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Patience {
+    /// Between the starts of two collections, however often a collector asks.
+    pub gap: Duration,
+    /// Over how long a time the agents of a fleet read their machines again when they may read something else.
+    pub spread: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { gap: Duration::from_secs(10), spread: Duration::from_secs(10) }
+    }
 }
 
 /// Why the machine can't be read at all.
@@ -171,6 +182,7 @@ pub(super) struct Gatherer {
     pub(super) board: Arc<Board>,
     pub(super) plan: watch::Receiver<Plan>,
     pub(super) collect_now: Arc<Notify>,
+    pub(super) patience: Patience,
 }
 
 impl Gatherer {
@@ -235,14 +247,14 @@ impl Gatherer {
         loop {
             tokio::select! {
                 () = tokio::time::sleep_until(started + wait) => return,
-                () = self.collect_now.notified() => wait = GAP,
+                () = self.collect_now.notified() => wait = self.patience.gap,
                 Ok(()) = self.plan.changed() => {
                     let plan = self.plan.borrow_and_update();
                     let unchanged = plan.permissions == *read_under;
                     wait = if unchanged {
                         jittered(&plan.schedule)
                     } else {
-                        GAP.max(started.elapsed() + Chance::draw().of(SPREAD))
+                        self.patience.gap.max(started.elapsed() + Chance::draw().of(self.patience.spread))
                     };
                 }
             }

@@ -19,7 +19,7 @@ use muster_common::{
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-pub use gather::{Machine, ReadError};
+pub use gather::{Machine, Patience, ReadError};
 pub use lock::{StateLock, StateLockError};
 
 use crate::{
@@ -105,7 +105,7 @@ pub fn run(settings: Settings) -> Result<(), SupervisorError> {
         let stop = CancellationToken::new();
         let signal = stop_signal().map_err(SupervisorError::Start)?;
         tokio::select! {
-            result = serve_within(&surroundings, settings, SOURCES, stop.clone()) => result,
+            result = serve_within(&surroundings, settings, SOURCES, Patience::default(), stop.clone()) => result,
             () = async {
                 signal.await;
                 surroundings.manager.stopping();
@@ -121,22 +121,24 @@ pub fn run(settings: Settings) -> Result<(), SupervisorError> {
 
 /// The service itself, until `stop`.
 pub async fn serve(settings: Settings, stop: CancellationToken) -> Result<(), SupervisorError> {
-    serve_sources(settings, SOURCES, stop).await
+    serve_sources(settings, SOURCES, Patience::default(), stop).await
 }
 
-/// The same with sources of the caller's.
+/// The same with sources and patience of the caller's.
 pub async fn serve_sources(
     settings: Settings,
     sources: &'static [&'static dyn Source],
+    patience: Patience,
     stop: CancellationToken,
 ) -> Result<(), SupervisorError> {
-    serve_within(&Surroundings::default(), settings, sources, stop).await
+    serve_within(&Surroundings::default(), settings, sources, patience, stop).await
 }
 
 async fn serve_within(
     surroundings: &Surroundings,
     settings: Settings,
     sources: &'static [&'static dyn Source],
+    patience: Patience,
     stop: CancellationToken,
 ) -> Result<(), SupervisorError> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
@@ -159,7 +161,7 @@ async fn serve_within(
         .asking_cloud_at(settings.metadata_address);
     surroundings.manager.ready();
     let result = tokio::select! {
-        result = enrolled_and_connected(settings, machine, &files, &board, clock, &stop) => result,
+        result = enrolled_and_connected(settings, machine, patience, &files, &board, clock, &stop) => result,
         () = surroundings.manager.keep_told(&board) => Ok(()),
     };
 
@@ -181,6 +183,7 @@ async fn serve_within(
 async fn enrolled_and_connected(
     settings: Settings,
     machine: Machine,
+    patience: Patience,
     files: &CredentialFiles,
     board: &Arc<Board>,
     clock: Arc<dyn Clock>,
@@ -231,8 +234,13 @@ async fn enrolled_and_connected(
         open: || Ok(Box::new(LiveHost::open()?)),
     };
     let sampling = tokio::spawn(sampling.keep_watching(stop.clone()));
-    let gatherer =
-        Gatherer { machine, board: board.clone(), plan: wiring.plan(), collect_now: wiring.collect_now() };
+    let gatherer = Gatherer {
+        machine,
+        board: board.clone(),
+        plan: wiring.plan(),
+        collect_now: wiring.collect_now(),
+        patience,
+    };
     let (sender, inventories) = mpsc::channel(1);
     let gathering = tokio::spawn(gatherer.keep_collecting(sender, stop.clone()));
     let mut inputs = Inputs { inventories, stop: stop.clone() };

@@ -18,7 +18,7 @@ use muster_agent::{
     export::{Export, ExportError, export},
     host::Host,
     sources::{SectionPart, Source},
-    supervisor::{Machine, SupervisorError, serve_sources},
+    supervisor::{Machine, Patience, SupervisorError, serve_sources},
 };
 use muster_common::{
     inventory::{Item, ItemKind, Package, SectionName, System},
@@ -148,7 +148,7 @@ struct Online {
 impl Online {
     fn start(settings: &Settings) -> Self {
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve_sources(settings.clone(), SOURCES, stop.clone()));
+        let task = tokio::spawn(serve_sources(settings.clone(), SOURCES, Patience::default(), stop.clone()));
         Self { stop, task }
     }
 

@@ -17,7 +17,7 @@ use muster_agent::{
     host::Host,
     sources::{Personal, SectionPart, Source},
     status::{self, Status},
-    supervisor::{SupervisorError, serve_sources},
+    supervisor::{Patience, SupervisorError, serve_sources},
 };
 use muster_common::{
     governance::{AgentSettings, Charter, Privacy},
@@ -33,6 +33,8 @@ use crate::world::World;
 /// Changes with each start of the agent, so that the test knows which start a report is of.
 static START: AtomicU32 = AtomicU32::new(0);
 
+/// What a fleet spreads over many seconds, one machine need not wait for.
+const PATIENCE: Patience = Patience { gap: Duration::from_millis(200), spread: Duration::from_millis(200) };
 const PER_USER: Privacy = Privacy { per_user: true, ..Privacy::NONE };
 const SHARED: &str = "software.shared";
 const OWN: &str = "software.own";
@@ -92,7 +94,7 @@ impl Running {
     fn start(folder: &Path, settings: Settings) -> Self {
         START.fetch_add(1, Ordering::SeqCst);
         let stop = CancellationToken::new();
-        let task = tokio::spawn(serve_sources(settings, SOURCES, stop.clone()));
+        let task = tokio::spawn(serve_sources(settings, SOURCES, PATIENCE, stop.clone()));
         Self { stop, task, folder: folder.to_owned() }
     }
 

@@ -315,6 +315,7 @@ pub const TARGETS: &[Target] = &[
     ),
     Target::of("certificate", &["certificates"], &["etc/nginx/a.pem", "etc/nginx/b.der"], &[]),
     Target::of("lastlog2", &["logins"], &["var/lib/lastlog/lastlog2.db"], &[]),
+    Target::of("wtmp", &["logins"], &["var/log/wtmp"], &[]),
     Target::of("wtmpdb", &["logins"], &["var/lib/wtmpdb/wtmp.db"], &[]),
     Target {
         processes: true,

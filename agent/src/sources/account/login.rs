@@ -1,5 +1,5 @@
-//! When each account of the machine last logged in: lastlog(8)'s file, one record for each numeric id, and the databases
-//! that take its place.
+//! When each account of the machine last logged in: lastlog(8)'s file, one record for each numeric id, the log
+//! of sessions beside it, and the databases that take their place.
 //!
 //! Read only where charter and machine both allow it. The file has holes and may seem as large as the largest id, so
 //! records are picked out and the file is never read as a whole.
@@ -15,7 +15,7 @@ use crate::{
     host::{Host, RandomRead},
     sources::{
         Personal, Source, Stamp,
-        account::{local, login_database::DATABASES},
+        account::{local, login_database::DATABASES, login_log},
         part::{ITEMS_LIMIT, Problems, SectionPart},
         text,
     },
@@ -41,7 +41,7 @@ impl Source for LoginSource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[local::PASSWD, LASTLOG, DATABASES[0].path, DATABASES[1].path]
+        &[local::PASSWD, LASTLOG, login_log::WTMP, DATABASES[0].path, DATABASES[1].path]
     }
 
     fn personal(&self) -> Option<Personal> {
@@ -56,6 +56,7 @@ impl Source for LoginSource {
         let mut problems = Problems::default();
         let mut latest = Latest::default();
         let mut is_there = lastlog(host, &mut latest, &mut problems);
+        is_there |= login_log::read(host, &mut latest, &mut problems);
         for database in &DATABASES {
             is_there |= database.read(host, &mut latest, &mut problems);
         }

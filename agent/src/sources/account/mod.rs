@@ -3,3 +3,4 @@
 pub(super) mod local;
 pub(super) mod login;
 mod login_database;
+mod login_log;

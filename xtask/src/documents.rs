@@ -163,7 +163,7 @@ mod tests {
             &["muster devices --output json", "muster device"],
         );
         check("`muster token create --purpose TEXT`", &["muster token create"]);
-        check("`sudo -u someone muster devices --all`, `sudo -u`", &["muster devices --all"]);
+        check("`sudo -u someone muster devices --output json`, `sudo -u`", &["muster devices --output json"]);
     }
 
     #[test]

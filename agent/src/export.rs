@@ -4,9 +4,17 @@
 //! reports is later without believing a clock. It takes no part in what the session believes to be acknowledged: the
 //! service may run meanwhile. Knows nothing of the file's place and of who carries it.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use muster_common::{governance::AgentSettings, id::AgentId, inventory::SectionName, time::EndpointTime};
+use muster_common::{
+    governance::AgentSettings,
+    id::AgentId,
+    inventory::{SectionName, Usage},
+    time::EndpointTime,
+};
 use muster_proto::{carried, convert, v1};
 use prost::Message;
 use ring::digest::{SHA256, digest};
@@ -25,6 +33,7 @@ use crate::{
     state_file::StateFileError,
     supervisor::{Machine, ReadError, StateLock, StateLockError},
     transport::disk::off_thread,
+    usage,
 };
 
 /// A report, ready to be written to a file.
@@ -105,6 +114,8 @@ struct Known {
     identity: Identity,
     asked: AgentSettings,
     spool: Option<Sequence>,
+    /// What the service found of the use of applications; whether it may be told is decided where it is read.
+    uses: Option<Arc<[Usage]>>,
 }
 
 /// Reads the machine and signs what was found.
@@ -116,6 +127,7 @@ pub async fn export(settings: &Settings, machine: &Machine) -> Result<Export, Ex
     }
     let known = in_state(folder.clone(), read_state).await?;
     let permissions = Permissions::new(settings.privacy, &known.asked);
+    machine.told().set(known.uses);
     let inventory = machine.read_under(permissions).await?.inventory;
     if !is_root() {
         check_permitted(&inventory)?;
@@ -164,6 +176,7 @@ fn read_state(folder: &Path) -> Result<Known, ExportError> {
         // Without a word of the charter nothing is granted.
         asked: asked::load(folder).unwrap_or_default(),
         spool: Sequence::load(folder)?,
+        uses: usage::kept(folder),
     })
 }
 

@@ -3,21 +3,21 @@
 //! Recorded once over the live machine or a recording, redacted by rules that leave out what they don't know, searched
 //! once more, and written as one file that `collect --root` reads. Nothing is ever written that has not gone this way.
 
+mod pack;
 mod patterns;
 mod pseudonym;
 mod recorder;
 mod redact;
 mod secrets;
-mod write;
 
-use std::path::Path;
+use std::{io, path::Path};
+
+use muster_proto::private_file::{self, PrivateFileError};
 
 use crate::{collect, host::Host, sources::Source};
 use pseudonym::{Kind, NoRandomness, Pseudonyms};
 use recorder::{Limits, Recorder};
 use redact::{Leak, Redacted};
-
-pub(crate) use write::WriteError;
 
 /// What a bundle holds, for the person who sends it.
 #[derive(Debug)]
@@ -27,7 +27,7 @@ pub(crate) struct Summary {
     /// Bytes of those.
     pub(crate) content_bytes: usize,
     /// Size of the bundle in bytes.
-    pub(crate) bundle_bytes: u64,
+    pub(crate) bundle_bytes: usize,
     /// What was replaced, and how often.
     pub(crate) replaced: Vec<(&'static str, usize)>,
     /// Files that were read and are not in it.
@@ -45,9 +45,12 @@ pub(crate) enum BundlingError {
     /// The last look found something.
     #[error(transparent)]
     Leak(#[from] Leak),
+    /// The recording can't be packed.
+    #[error("the bundle can't be packed")]
+    Pack(#[source] io::Error),
     /// The file.
     #[error(transparent)]
-    Write(#[from] WriteError),
+    Write(#[from] PrivateFileError),
 }
 
 /// Records a machine, redacts the recording and writes it.
@@ -56,16 +59,21 @@ pub(crate) fn bundle(
     sources: &[&dyn Source],
     path: &Path,
 ) -> Result<Summary, BundlingError> {
+    // Before the machine is read, which takes a moment.
+    private_file::check_free(path)?;
     let (redacted, dropped) = redacted(host, sources)?;
     let Redacted { recording, tally, left_out } = redacted;
     let bodies = recording.entries.values().filter_map(|entry| entry.content.as_ref()?.found());
     let (mut files, mut content_bytes) = (0, 0);
     bodies.for_each(|body| (files, content_bytes) = (files + 1, content_bytes + body.bytes.len()));
+    let is_compressed = path.extension().is_some_and(|ending| ending == "zst");
+    let packed = pack::pack(recording, is_compressed).map_err(BundlingError::Pack)?;
+    private_file::create(path, &packed)?;
     let words = |(kind, count): (Kind, usize)| (kind.in_words(), count);
     Ok(Summary {
         files,
         content_bytes,
-        bundle_bytes: write::write(recording, path)?,
+        bundle_bytes: packed.len(),
         replaced: tally.by_kind.into_iter().map(words).collect(),
         left_out,
         dropped,

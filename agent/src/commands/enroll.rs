@@ -94,8 +94,7 @@ async fn enrol(
     out: &mut dyn Write,
 ) -> anyhow::Result<Identity> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let machine = Machine::new(&settings.disabled_sources, clock.clone());
-    let read = machine.asking_cloud_at(settings.metadata_address).read().await?;
+    let read = Machine::new(settings, clock.clone()).read().await?;
     let enroller = Enroller {
         address: settings.collector.enroll.clone(),
         way: settings.proxying.way_to(&settings.collector.enroll),

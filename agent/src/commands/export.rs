@@ -32,9 +32,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
     let settings = config::read(&arguments.config)?;
     // Before the machine is read, which takes a moment.
     private_file::check_free(&arguments.to)?;
-    let machine = Machine::new(&settings.disabled_sources, Arc::new(SystemClock))
-        .telling_certificates_in(&settings.certificate_folders)
-        .asking_cloud_at(settings.metadata_address);
+    let machine = Machine::new(&settings, Arc::new(SystemClock));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let exported = runtime.block_on(export(&settings, &machine))?;
     private_file::create(&arguments.to, &exported.file)?;

@@ -18,7 +18,7 @@ mod part;
 mod posture;
 pub(crate) mod programs;
 mod read;
-mod service;
+pub(crate) mod service;
 mod software;
 mod storage;
 #[cfg(test)]

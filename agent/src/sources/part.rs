@@ -17,13 +17,15 @@ const MESSAGE_LIMIT: usize = 300;
 
 /// How the absence of something begins that a machine need not have.
 const ABSENCE: &str = "this system has no ";
+/// The same of what is off until somebody asks for it.
+const OFF: &str = "off: ";
 /// What only a running machine tells.
 pub(crate) const NOT_RECORDED: &str = "not available from a recording";
 
 /// Whether a message says that a machine has none of something that it need not have, such as another distribution's
-/// package manager; see [`Problems::absent`].
+/// package manager, or that nobody asked for it; see [`Problems::absent`] and [`Problems::off`].
 pub(crate) fn is_absence(message: &str) -> bool {
-    message.starts_with(ABSENCE)
+    [ABSENCE, OFF].iter().any(|beginning| message.starts_with(beginning))
 }
 
 /// Items of one source with its problems.
@@ -63,6 +65,11 @@ impl Problems {
         self.add(path, ErrorKind::NotAvailable, format!("{ABSENCE}{what}"));
     }
 
+    /// Notes that nobody asked for it on this machine, and how one would: the collector is told, people aren't.
+    pub(crate) fn off(&mut self, subject: &str, how: &str) {
+        self.add(subject, ErrorKind::NotAvailable, format!("{OFF}{how}"));
+    }
+
     /// Notes that a path could not be read.
     pub fn add_error(&mut self, error: HostError) {
         self.add_entry(error.into());
@@ -80,10 +87,14 @@ impl Problems {
         }
     }
 
-    /// Takes over another source's problems.
+    /// Takes over another source's problems. What both met, such as homes that are hidden, is one.
     pub fn append(&mut self, other: Self) {
         let Self { entries, dropped, anything_missing } = other;
-        entries.into_iter().for_each(|entry| self.add_entry(entry));
+        for entry in entries {
+            if !self.entries.contains(&entry) {
+                self.add_entry(entry);
+            }
+        }
         self.dropped += dropped;
         self.anything_missing |= anything_missing;
     }
@@ -106,11 +117,13 @@ impl Problems {
     /// The entries, at most 64; the last one says how many were dropped.
     pub fn into_entries(mut self) -> Vec<SourceError> {
         if self.dropped > 0 {
+            let cut = self.entries.len().saturating_sub(PROBLEMS_LIMIT - 1);
             self.entries.truncate(PROBLEMS_LIMIT - 1);
+            let dropped = self.dropped + u64::try_from(cut).unwrap_or(0);
             self.entries.push(SourceError {
                 subject: "errors".to_owned(),
                 kind: ErrorKind::TooLarge,
-                message: format!("{} more errors were dropped", self.dropped + 1),
+                message: format!("{dropped} more errors were dropped"),
             });
         }
         self.entries
@@ -127,8 +140,8 @@ mod tests {
         first.add("a", ErrorKind::NotAvailable, "x");
         assert!(!first.anything_missing());
         let mut second = Problems::default();
-        for _ in 0..1000 {
-            second.add("b", ErrorKind::Malformed, "y".repeat(10_000));
+        for number in 0..1000 {
+            second.add("b", ErrorKind::Malformed, format!("{number} {}", "y".repeat(10_000)));
         }
         first.append(second);
         assert!(first.anything_missing());
@@ -138,8 +151,22 @@ mod tests {
         assert!(entries[5].message.len() <= MESSAGE_LIMIT);
         let mut absent = Problems::default();
         absent.absent("c", "rpm database");
+        absent.off("certificates", "no folder is named");
         assert!(!absent.anything_missing());
         assert!(absent.into_entries().iter().all(|entry| is_absence(&entry.message)));
         assert!(!is_absence(&entries[0].message));
+    }
+
+    #[test]
+    fn what_two_sources_of_a_section_met_is_one_problem() {
+        let hidden = || {
+            let mut problems = Problems::default();
+            problems.add("home", ErrorKind::NotPermitted, "homes are hidden");
+            problems
+        };
+        let mut both = hidden();
+        both.append(hidden());
+        both.add("home", ErrorKind::NotPermitted, "another word");
+        assert_eq!(both.into_entries().len(), 2);
     }
 }

@@ -22,8 +22,8 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     collect::{Limits, Rescan, Rescanned, SourceCost},
-    config::Schedule,
-    host::{Host, HostError, LiveHost, METADATA_ADDRESS},
+    config::{Schedule, Settings},
+    host::{Host, HostError, LiveHost},
     permissions::{Permissions, permitted},
     report::{EncodedInventory, EncodedSection},
     sources::{Personal, SOURCES, Source},
@@ -75,44 +75,35 @@ impl Default for Patience {
 pub struct ReadError(#[from] HostError);
 
 impl Machine {
-    /// With all sources but those that are disabled by name.
-    pub fn new(disabled: &[String], clock: Arc<dyn Clock>) -> Self {
-        Self::with(SOURCES, disabled, clock)
+    /// With all sources that the settings leave on.
+    pub fn new(settings: &Settings, clock: Arc<dyn Clock>) -> Self {
+        Self::with(SOURCES, settings, clock)
     }
 
     /// The same with sources of the caller's.
-    pub fn with(sources: &[&'static dyn Source], disabled: &[String], clock: Arc<dyn Clock>) -> Self {
-        let on = |source: &&&'static dyn Source| !disabled.iter().any(|name| name == source.name());
+    pub fn with(sources: &[&'static dyn Source], settings: &Settings, clock: Arc<dyn Clock>) -> Self {
+        let on =
+            |source: &&&'static dyn Source| !settings.disabled_sources.iter().any(|it| it == source.name());
         let rescan = Rescan::new(Limits::default(), Chance::draw().around(FULL_EVERY, FULL_JITTER_PERCENT));
         let sources = sources.iter().filter(on).copied().collect();
         Self {
             sources,
             clock,
             rescan: Arc::new(Mutex::new(rescan)),
-            metadata_address: METADATA_ADDRESS,
+            metadata_address: settings.metadata_address,
             told: Told::default(),
-            certificate_folders: Arc::default(),
+            certificate_folders: settings.certificate_folders.as_slice().into(),
         }
     }
 
-    /// The same, whose cloud is asked at this address.
-    pub fn asking_cloud_at(self, metadata_address: SocketAddr) -> Self {
-        Self { metadata_address, ..self }
-    }
-
     /// Where what is found of the use of applications is put, to be read with the rest.
-    pub(super) fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         self.told.clone()
     }
 
     /// Whether there is a source, and switched on, that tells this of people.
     pub(super) fn has_source(&self, personal: Personal) -> bool {
         self.sources.iter().any(|source| source.personal() == Some(personal))
-    }
-
-    /// The same, of which the certificates in these folders are told.
-    pub fn telling_certificates_in(self, folders: &[String]) -> Self {
-        Self { certificate_folders: folders.into(), ..self }
     }
 
     /// Reads it, off the async thread, and nothing of people. What can't have changed since the last time is not read

@@ -156,9 +156,7 @@ async fn serve_within(
         async move { board.keep_written(last_written).await }
     });
 
-    let machine = Machine::with(sources, &settings.disabled_sources, clock.clone())
-        .telling_certificates_in(&settings.certificate_folders)
-        .asking_cloud_at(settings.metadata_address);
+    let machine = Machine::with(sources, &settings, clock.clone());
     surroundings.manager.ready();
     let result = tokio::select! {
         result = enrolled_and_connected(settings, machine, patience, &files, &board, clock, &stop) => result,

@@ -16,10 +16,13 @@ use muster_common::time::EndpointTime;
 use super::{Ledger, day};
 use crate::{
     host::{Host, Metadata},
-    sources::programs::{
-        self, Clue, NAME_BYTES, Owner,
-        group::{Group, group},
-        process::{Process, process},
+    sources::{
+        programs::{
+            self, Clue, NAME_BYTES, Owner,
+            group::{Group, group},
+            process::{Process, process},
+        },
+        service::unit,
     },
 };
 
@@ -239,7 +242,7 @@ fn programs(host: &dyn Host, number: u32, process: &Process<'_>, group: &Group) 
         }
     }
     // What runs by an interpreter has a name of its own.
-    let unit = if let Group::Service(unit) = group { programs::unit_program(host, unit) } else { None };
+    let unit = if let Group::Service(unit) = group { unit::program_of(host, unit) } else { None };
     let of_unit = unit.as_deref().and_then(relative).filter(|path| is_of(path)).map(Clue::Path);
     let by_name = || Some(Clue::Name(std::str::from_utf8(process.name).ok()?.to_owned()));
     clues.extend(of_unit.or_else(by_name).map(|clue| (clue, false)));

@@ -2,10 +2,15 @@
 
 use std::{fs, path::Path};
 
-use muster_proto::v1::{self, item::Kind};
+use muster_proto::{
+    carried,
+    v1::{self, item::Kind},
+};
+use prost::Message;
 use tokio::process::Command;
 
 use crate::service::{Answer, collector, end, enrol, program, serve, within};
+use crate::session::collector::report;
 
 /// A program that runs all the while.
 const PROGRAM: &str = "sleep";
@@ -21,6 +26,19 @@ fn uses(items: &[v1::Item]) -> Vec<v1::Usage> {
         Some(_) | None => None,
     });
     uses.collect()
+}
+
+/// The packages whose use a carried report tells.
+fn carried_uses(file: &[u8]) -> Vec<v1::Usage> {
+    let signed = carried::read_file(file.to_vec().into()).unwrap();
+    let chunks = carried::read_report(signed.report).unwrap().chunks;
+    let sections = chunks.iter().flat_map(|chunk| report(chunk).sections);
+    let items: Vec<v1::Item> = sections
+        .filter(|section| section.section == "usage")
+        .flat_map(|section| section.upserts)
+        .map(|upsert| v1::Item::decode(upsert.body).unwrap())
+        .collect();
+    uses(&items)
 }
 
 #[tokio::test]
@@ -66,6 +84,14 @@ async fn what_runs_is_told_while_both_sides_allow_it() {
     let kept = fs::read(&state).unwrap();
     assert!(kept.windows(9).any(|word| word == b"coreutils"));
     assert!(!kept.windows(4).any(|word| word == b"plan"));
+
+    // Root alone reads enough of a machine for a report that is carried.
+    let file = folder.path().join("report");
+    let export = program(folder.path(), "export").arg("--to").arg(&file).output().await.unwrap();
+    if rustix::process::geteuid().is_root() {
+        assert!(export.status.success(), "{}", String::from_utf8_lossy(&export.stderr));
+        assert!(carried_uses(&fs::read(&file).unwrap()).iter().any(is_coreutils));
+    }
 
     collector.reports.ask_for(asking(false));
     let service = program(folder.path(), "run").spawn().unwrap();

@@ -110,7 +110,7 @@ fn becomes(version: u32) {
 }
 
 async fn write(settings: &Settings) -> Result<Export, ExportError> {
-    export(settings, &Machine::with(SOURCES, &[], Arc::new(SystemClock))).await
+    export(settings, &Machine::with(SOURCES, settings, Arc::new(SystemClock))).await
 }
 
 async fn carry(world: &World, file: &[u8]) -> Result<v1::ImportReportResponse, Status> {

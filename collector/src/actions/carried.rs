@@ -21,6 +21,7 @@ use crate::{
 
 /// How long after its end a certificate may still stand under a report: as long as an agent may be away and come back.
 pub const AFTER_END: Duration = Duration::from_secs(180 * 24 * 60 * 60);
+
 /// A report whose signature is verified.
 #[derive(Debug, Clone)]
 pub struct Carried {

@@ -14,6 +14,9 @@ use crate::root;
 
 /// The unit of processor times in `/proc`, whatever the kernel's own clock.
 const TICKS_PER_SECOND: f64 = 100.0;
+/// The field of a process's own user time, and that of its ended children's, counted from 1 as proc(5) does.
+const OWN_TIME: usize = 14;
+pub(super) const CHILDRENS_TIME: usize = 16;
 /// From the first report to rest.
 const SETTLE: Duration = Duration::from_secs(30);
 
@@ -64,11 +67,16 @@ fn environment(unit: &str) -> impl Iterator<Item = (&str, &str)> {
 
 /// User and kernel time of all its threads, those that ended included.
 fn processor_seconds(process: u32) -> Result<f64> {
-    let text = fs::read_to_string(format!("/proc/{process}/stat")).context("the agent has ended")?;
-    // The name in parentheses may hold anything; user time is the 14th field of all.
-    let fields: Vec<&str> = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok());
-    let (user, system) = ticks(11).zip(ticks(12)).context("stat has no processor times")?;
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).context("the agent has ended")?;
+    seconds_from(&stat, OWN_TIME)
+}
+
+/// User and kernel time in the line of `/proc/PID/stat`, which stand one behind the other from a field on.
+pub(super) fn seconds_from(stat: &str, field: usize) -> Result<f64> {
+    // The name in parentheses, the second field, may hold anything.
+    let rest = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let mut fields = rest.split_whitespace().skip(field - 3).map_while(|field| field.parse::<u64>().ok());
+    let (user, system) = fields.next().zip(fields.next()).context("stat has no processor times")?;
     Ok((user + system) as f64 / TICKS_PER_SECOND)
 }
 
@@ -80,6 +88,14 @@ pub(super) fn kibibytes(text: &str, key: &str) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_stand_behind_any_name() {
+        let stat = "7 (a) 1 (b) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 7 3 20 0 1 0 8231 225280";
+        assert_eq!(seconds_from(stat, OWN_TIME).unwrap(), 2.0);
+        assert_eq!(seconds_from(stat, CHILDRENS_TIME).unwrap(), 0.1);
+        assert!(seconds_from("7 (a) S 1 7", OWN_TIME).is_err());
+    }
 
     #[test]
     fn the_environment_of_a_unit() {

@@ -93,8 +93,7 @@ impl Source for CertificateSource {
             Walk { host, folders: 0, files: 0, found: BTreeMap::new(), problems: Problems::default() };
         let folders = host.certificate_folders();
         if folders.is_empty() {
-            let message = "off: [certificates] in the agent's configuration names no folder";
-            walk.problems.add(self.name(), ErrorKind::NotAvailable, message);
+            walk.problems.off(self.name(), "[certificates] in the agent's configuration names no folder");
         }
         for folder in folders {
             walk.folder(folder, 0);

@@ -20,10 +20,7 @@ mod wanted;
 
 use crate::{
     host::{Host, Metadata},
-    sources::{
-        programs::{place::Places, wanted::Wanted},
-        service::unit,
-    },
+    sources::programs::{place::Places, wanted::Wanted},
 };
 
 /// The longest name that the kernel has for a process, in bytes.
@@ -87,11 +84,6 @@ pub(crate) fn owners(host: &dyn Host, clues: &[Clue]) -> Vec<Option<Owner>> {
     }
     let owned = wanted.into_owners().into_iter().zip(clues).zip(&places);
     owned.map(|((owner, clue), places)| owner.or_else(|| tree::owner(host, clue, places))).collect()
-}
-
-/// The program that a unit of systemd starts.
-pub(crate) fn unit_program(host: &dyn Host, unit: &str) -> Option<String> {
-    unit::program_of(host, unit)
 }
 
 /// How the databases look; what was found holds as long as this stays.

@@ -204,12 +204,7 @@ impl Session {
             held.moods.pop_front();
             return Step::Break;
         }
-        let payload = match envelope.codec() {
-            v1::Codec::Zstd => zstd::bulk::decompress(&envelope.payload, 4 * 1024 * 1024).unwrap(),
-            v1::Codec::Identity => envelope.payload.to_vec(),
-            v1::Codec::Unspecified => panic!("no codec"),
-        };
-        for part in v1::Report::decode(payload.as_slice()).unwrap().sections {
+        for part in report(&envelope).sections {
             match self.chunks.last_mut() {
                 Some(open) if open.section == part.section => {
                     open.upserts.extend(part.upserts);
@@ -289,4 +284,14 @@ impl Held {
         self.sections.insert(report.section, section);
         None
     }
+}
+
+/// What an envelope holds.
+pub(crate) fn report(envelope: &v1::Envelope) -> v1::Report {
+    let payload = match envelope.codec() {
+        v1::Codec::Zstd => zstd::bulk::decompress(&envelope.payload, 4 * 1024 * 1024).unwrap(),
+        v1::Codec::Identity => envelope.payload.to_vec(),
+        v1::Codec::Unspecified => panic!("no codec"),
+    };
+    v1::Report::decode(payload.as_slice()).unwrap()
 }

@@ -20,14 +20,13 @@ use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::agent::{measured, median};
+use super::idle::{CHILDRENS_TIME, seconds_from};
 use crate::root;
 use crate::steps::{output_of, succeeds};
 
 use compare::{Compared, FieldsFound, Ours};
 use table::{OSQUERY, OSQUERY_START, PEERS, Peer};
 
-/// The unit of processor times in `/proc`, whatever the kernel's own clock.
-const TICKS_PER_SECOND: f64 = 100.0;
 /// Missing things that an error names.
 const NAMED: usize = 10;
 /// Where programs may lie that are on nobody's path, such as an osqueryi of one's own.
@@ -178,12 +177,8 @@ fn own_costs(json: &[&str], runs: u16, folder: &Path) -> Result<Vec<Cost>> {
 
 /// Processor time of all children that have ended, and of theirs.
 fn seconds_of_children() -> Result<f64> {
-    let text = fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
-    // The name in parentheses may hold anything; the children's user time is the 16th field of all.
-    let fields: Vec<&str> = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace().collect();
-    let ticks = |place: usize| fields.get(place).and_then(|field| field.parse::<u64>().ok());
-    let (user, system) = ticks(13).zip(ticks(14)).context("stat has no processor times")?;
-    Ok((user + system) as f64 / TICKS_PER_SECOND)
+    let stat = fs::read_to_string("/proc/self/stat").context("cannot read /proc/self/stat")?;
+    seconds_from(&stat, CHILDRENS_TIME)
 }
 
 /// What a program starts, by strace; `None` where that is not installed.

@@ -2,17 +2,13 @@
 //! field by field.
 //!
 //! A difference is excused by nothing but an error entry of the kind "not permitted" that the service itself reported
-//! in the same section, and only for what that entry names: an item that lies at or below its path, or a field that
-//! [`FIELDS`] says is read from it. Knows nothing of sandboxes.
+//! in the same section, and only for an item that lies at or below the path that it names. Fields of an item that both see
+//! must agree. Knows nothing of sandboxes.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
-
-/// Fields that need more rights than the service has: kind of item, field, and the path that is then not permitted.
-/// Nothing is left out of a plain inventory today; a field that needs a line here needs one in docs/install.md too.
-const FIELDS: &[(&str, &str, &str)] = &[];
 
 /// Sections that two readers of one machine can't have alike, and why.
 const APART: &[(&str, &str)] = &[("usage", "the service watches for days and root looks once")];
@@ -92,15 +88,11 @@ fn section(name: &str, service: &Value, root: &Value, excused: &mut Vec<String>,
         let (seen, all) = (fields(&seen), fields(&all));
         let names: BTreeSet<&String> = seen.keys().chain(all.keys()).collect();
         for field in names.into_iter().filter(|field| seen.get(*field) != all.get(*field)) {
-            let needs = FIELDS.iter().find(|(kind, name, _)| *field == format!("/{kind}/{name}"));
-            match needs.filter(|(_, _, path)| denied.iter().any(|subject| subject == path)) {
-                Some((_, _, path)) => excused.push(format!("{name}: {key}: {field} (not permitted: {path})")),
-                None => wrong.push(format!(
-                    "{name}: {key}: {field} is {} for the service and {} for root",
-                    seen.get(field).map_or("absent".to_owned(), Value::to_string),
-                    all.get(field).map_or("absent".to_owned(), Value::to_string),
-                )),
-            }
+            wrong.push(format!(
+                "{name}: {key}: {field} is {} for the service and {} for root",
+                seen.get(field).map_or("absent".to_owned(), Value::to_string),
+                all.get(field).map_or("absent".to_owned(), Value::to_string),
+            ));
         }
     }
     let known = items(root);

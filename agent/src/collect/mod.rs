@@ -23,7 +23,7 @@ use muster_common::{
 
 use crate::{
     host::Host,
-    sources::{ITEMS_LIMIT, Problems, SectionPart, Source, Stamp, is_absence},
+    sources::{ITEMS_LIMIT, Problems, SectionPart, Source, Stamp},
 };
 use budget::Budget;
 use touched::{Notes, Touched};
@@ -77,7 +77,7 @@ pub fn measure(host: &dyn Host, sources: &[&dyn Source]) -> Vec<Measured> {
     let budget = || Budget::new(Limits::default(), Instant::now());
     let measured = |run: Run| {
         let SectionPart { items, problems } = run.part;
-        let errors = problems.into_entries().into_iter().filter(|error| !is_absence(&error.message));
+        let errors = problems.into_entries().into_iter().filter(|error| error.kind != ErrorKind::Absent);
         Measured { took: run.took, found: items.len() + errors.count() }
     };
     sources.iter().map(|source| measured(run(*source, host, budget(), None))).collect()

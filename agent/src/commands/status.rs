@@ -11,7 +11,6 @@ use crate::{
     asked,
     commands::{leaves, table::aligned},
     config::{self, Schedule, Settings},
-    sources::is_absence,
     status::{self, ConnectionState, Status},
 };
 
@@ -136,12 +135,6 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
         rows.push(row("sandbox", sandbox.files.clone()));
         rows.push(row("", sandbox.calls.clone()));
     }
-    // That a machine lacks what it need not have is no news.
-    let absent = |error: &&status::SourceError| is_absence(&error.message);
-    let told_errors = |section: &status::Section| {
-        let absent = status.source_errors.iter().filter(absent).filter(|error| error.section == section.name);
-        section.errors.saturating_sub(absent.count())
-    };
     let mut text = aligned("", &rows);
     if let Some(collection) = &status.collection {
         text.push_str(&format!(
@@ -151,10 +144,10 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
         let sections: Vec<Vec<String>> = collection
             .sections
             .iter()
-            .filter(|section| section.items > 0 || told_errors(section) > 0)
+            .filter(|section| section.items > 0 || section.errors > 0)
             .map(|section| {
-                let errors = told_errors(section);
-                let errors = if errors == 0 { String::new() } else { plural(errors, "error") };
+                let errors =
+                    if section.errors == 0 { String::new() } else { plural(section.errors, "error") };
                 vec![section.name.clone(), section.status.clone(), plural(section.items, "item"), errors]
             })
             .collect();
@@ -163,7 +156,6 @@ fn for_people(status: &Status, settings: &Settings, asked: &AgentSettings, runni
     let errors: Vec<Vec<String>> = status
         .source_errors
         .iter()
-        .filter(|error| !absent(error))
         .map(|error| vec![error.section.clone(), error.subject.clone(), error.message.clone()])
         .collect();
     if !errors.is_empty() {
@@ -253,15 +245,12 @@ mod tests {
                 sections: vec![
                     section("software.dpkg", "partial", 2212, 1),
                     section("software.java", "complete", 0, 0),
-                    section("software.rpm", "not available", 0, 1),
+                    section("software.rpm", "not available", 0, 0),
                 ],
                 sources: Vec::new(),
                 next: "2026-11-01T11:00:00Z".to_owned(),
             }),
-            source_errors: vec![
-                error("software.dpkg", "var/lib/dpkg/status", "\u{1b}[2Jred"),
-                error("software.rpm", "var/lib/rpm", "this system has no rpm database"),
-            ],
+            source_errors: vec![error("software.dpkg", "var/lib/dpkg/status", "\u{1b}[2Jred")],
             pending: status::Pending { sections: 1, bytes: 90_210, in_memory_alone: 0 },
             problem: Some(status::Problem {
                 time: "2026-11-01T10:00:00Z".to_owned(),

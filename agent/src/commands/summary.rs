@@ -13,7 +13,7 @@ use crate::{
         peripherals::{battery_row, graphics_row, monitor_row},
         table::aligned,
     },
-    sources::{NOT_RECORDED, is_absence},
+    sources::NOT_RECORDED,
 };
 
 const NOT_REPORTED: &str = "not reported by this machine";
@@ -300,6 +300,7 @@ fn errors(inventory: &Inventory) -> Vec<Vec<String>> {
         let kind = match error.kind {
             ErrorKind::NotPermitted => "not permitted",
             ErrorKind::NotAvailable => "not available",
+            ErrorKind::Absent => "absent",
             ErrorKind::Malformed => "malformed",
             ErrorKind::TooLarge => "too large",
             ErrorKind::TimedOut => "timed out",
@@ -310,7 +311,7 @@ fn errors(inventory: &Inventory) -> Vec<Vec<String>> {
     let mut rows = Vec::new();
     let mut unrecorded = Vec::new();
     for section in &inventory.sections {
-        for error in section.errors.iter().filter(|error| !is_absence(&error.message)) {
+        for error in section.errors.iter().filter(|error| error.kind != ErrorKind::Absent) {
             if error.message == NOT_RECORDED {
                 unrecorded.push(error.subject.as_str());
             } else {

@@ -36,8 +36,8 @@ use crate::host::Host;
 
 pub(crate) use posture::certificate::USUAL as USUAL_CERTIFICATE_FOLDERS;
 
+pub(crate) use part::NOT_RECORDED;
 pub use part::{ITEMS_LIMIT, Problems, SectionPart};
-pub(crate) use part::{NOT_RECORDED, is_absence};
 
 /// What a source may tell of people; each kind is off unless charter and local ceiling both allow it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -15,18 +15,8 @@ const PROBLEMS_LIMIT: usize = limits::SECTION_ERRORS;
 /// Longest message or subject in bytes.
 const MESSAGE_LIMIT: usize = 300;
 
-/// How the absence of something begins that a machine need not have.
-const ABSENCE: &str = "this system has no ";
-/// The same of what is off until somebody asks for it.
-const OFF: &str = "off: ";
 /// What only a running machine tells.
 pub(crate) const NOT_RECORDED: &str = "not available from a recording";
-
-/// Whether a message says that a machine has none of something that it need not have, such as another distribution's
-/// package manager, or that nobody asked for it; see [`Problems::absent`] and [`Problems::off`].
-pub(crate) fn is_absence(message: &str) -> bool {
-    [ABSENCE, OFF].iter().any(|beginning| message.starts_with(beginning))
-}
 
 /// Items of one source with its problems.
 #[derive(Debug, Clone, Default)]
@@ -48,7 +38,7 @@ pub struct Problems {
 impl Problems {
     /// Notes a problem.
     pub fn add(&mut self, subject: &str, kind: ErrorKind, message: impl AsRef<str>) {
-        self.anything_missing |= kind != ErrorKind::NotAvailable;
+        self.anything_missing |= !matches!(kind, ErrorKind::NotAvailable | ErrorKind::Absent);
         if self.entries.len() == PROBLEMS_LIMIT {
             self.dropped += 1;
             return;
@@ -62,12 +52,12 @@ impl Problems {
 
     /// Notes that this machine doesn't have `what`, which is as it should be: the collector is told, people aren't.
     pub(crate) fn absent(&mut self, path: &str, what: &str) {
-        self.add(path, ErrorKind::NotAvailable, format!("{ABSENCE}{what}"));
+        self.add(path, ErrorKind::Absent, format!("this system has no {what}"));
     }
 
     /// Notes that nobody asked for it on this machine, and how one would: the collector is told, people aren't.
     pub(crate) fn off(&mut self, subject: &str, how: &str) {
-        self.add(subject, ErrorKind::NotAvailable, format!("{OFF}{how}"));
+        self.add(subject, ErrorKind::Absent, format!("off: {how}"));
     }
 
     /// Notes that a path could not be read.
@@ -153,8 +143,7 @@ mod tests {
         absent.absent("c", "rpm database");
         absent.off("certificates", "no folder is named");
         assert!(!absent.anything_missing());
-        assert!(absent.into_entries().iter().all(|entry| is_absence(&entry.message)));
-        assert!(!is_absence(&entries[0].message));
+        assert!(absent.into_entries().iter().all(|entry| entry.kind == ErrorKind::Absent));
     }
 
     #[test]

@@ -14,6 +14,7 @@ use muster_common::{
     inventory::{SectionName, SectionStatus},
     time::{Clock, EndpointTime},
 };
+use muster_proto::v1;
 use tokio::{
     sync::{Notify, mpsc, watch},
     time::Instant,
@@ -295,7 +296,7 @@ fn section_status(section: &EncodedSection) -> status::Section {
         name: section.name().as_str().to_owned(),
         status: text.to_owned(),
         items: section.manifest().len(),
-        errors: section.errors().len(),
+        errors: told_errors(section).count(),
     }
 }
 
@@ -304,8 +305,13 @@ fn source_status(cost: &SourceCost) -> status::Source {
     status::Source { name: name.to_owned(), micros, ran }
 }
 
+/// What could not be read, without what a machine need not have.
+fn told_errors(section: &EncodedSection) -> impl Iterator<Item = &v1::SourceError> {
+    section.errors().iter().filter(|error| error.kind() != v1::ErrorKind::Absent)
+}
+
 fn source_errors(section: &EncodedSection) -> impl Iterator<Item = status::SourceError> + '_ {
-    section.errors().iter().map(|error| status::SourceError {
+    told_errors(section).map(|error| status::SourceError {
         section: section.name().as_str().to_owned(),
         subject: error.subject.clone(),
         message: error.message.clone(),

@@ -173,6 +173,9 @@ pub enum ErrorKind {
     NotPermitted,
     /// The platform, or a recording of a machine, does not have it.
     NotAvailable,
+    /// The machine has none and need not have any, such as another distribution's package manager, or nobody has asked
+    /// for it: no news for people.
+    Absent,
     /// It does not follow its format.
     Malformed,
     /// It is over a bound; what was read up to there is kept.

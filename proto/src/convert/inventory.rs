@@ -60,6 +60,7 @@ impl From<&SourceError> for v1::SourceError {
         let kind = match kind {
             ErrorKind::NotPermitted => v1::ErrorKind::NotPermitted,
             ErrorKind::NotAvailable => v1::ErrorKind::NotAvailable,
+            ErrorKind::Absent => v1::ErrorKind::Absent,
             ErrorKind::Malformed => v1::ErrorKind::Malformed,
             ErrorKind::TooLarge => v1::ErrorKind::TooLarge,
             ErrorKind::TimedOut => v1::ErrorKind::TimedOut,
@@ -89,6 +90,7 @@ pub fn error_kind_from_wire(kind: i32) -> ErrorKind {
     match v1::ErrorKind::try_from(kind) {
         Ok(v1::ErrorKind::NotPermitted) => ErrorKind::NotPermitted,
         Ok(v1::ErrorKind::NotAvailable) => ErrorKind::NotAvailable,
+        Ok(v1::ErrorKind::Absent) => ErrorKind::Absent,
         Ok(v1::ErrorKind::Malformed) => ErrorKind::Malformed,
         Ok(v1::ErrorKind::TooLarge) => ErrorKind::TooLarge,
         Ok(v1::ErrorKind::TimedOut) => ErrorKind::TimedOut,

@@ -2773,6 +2773,8 @@ pub enum ErrorKind {
     TooLarge = 4,
     TimedOut = 5,
     Io = 6,
+    /// The machine has none and need not have any, or nobody has asked for it: no news for people.
+    Absent = 7,
 }
 impl ErrorKind {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2788,6 +2790,7 @@ impl ErrorKind {
             Self::TooLarge => "ERROR_KIND_TOO_LARGE",
             Self::TimedOut => "ERROR_KIND_TIMED_OUT",
             Self::Io => "ERROR_KIND_IO",
+            Self::Absent => "ERROR_KIND_ABSENT",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2800,6 +2803,7 @@ impl ErrorKind {
             "ERROR_KIND_TOO_LARGE" => Some(Self::TooLarge),
             "ERROR_KIND_TIMED_OUT" => Some(Self::TimedOut),
             "ERROR_KIND_IO" => Some(Self::Io),
+            "ERROR_KIND_ABSENT" => Some(Self::Absent),
             _ => None,
         }
     }

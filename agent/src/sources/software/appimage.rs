@@ -262,10 +262,10 @@ mod tests {
     }
 
     #[test]
-    fn no_folders_is_not_available() {
+    fn no_folders_is_an_absence() {
         let (_folder, host) = recorded(&[]);
         let problems = AppImageSource.collect(&host).problems.into_entries();
-        assert_eq!(problems[0].kind, ErrorKind::NotAvailable);
+        assert_eq!(problems[0].kind, ErrorKind::Absent);
         assert_eq!(UserAppImageSource.collect(&host).problems.into_entries(), []);
     }
 }

@@ -6,7 +6,7 @@ mod software;
 use muster_common::{id::DeviceId, time::Timestamp};
 use muster_proto::{
     convert::to_timestamp,
-    v1::{Device, GetDeviceRequest, GetInventoryRequest, Inventory, LookupRequest, SectionStatus},
+    v1::{Device, ErrorKind, GetDeviceRequest, GetInventoryRequest, Inventory, LookupRequest, SectionStatus},
 };
 
 use super::{Paging, bare_id, devices, grouped};
@@ -270,11 +270,11 @@ fn seen(device: &Device, screen: &Screen) -> Vec<String> {
     parts
 }
 
-/// What the agent could not read, which is another thing than what is not there.
+/// What the agent could not read, which is another thing than what is not there and need not be.
 fn unread(inventory: Option<&Inventory>) -> Vec<(String, String)> {
     let mut found = Vec::new();
     for section in inventory.iter().flat_map(|inventory| &inventory.sections) {
-        for error in &section.errors {
+        for error in section.errors.iter().filter(|error| error.kind() != ErrorKind::Absent) {
             found.push((section.name.clone(), format!("{}: {}", error.subject, error.message)));
         }
         match section.status() {
@@ -322,7 +322,7 @@ fn packages(count: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use muster_proto::v1::{ErrorKind, Item, Package, Section, SourceError, item};
+    use muster_proto::v1::{Item, Package, Section, SourceError, item};
 
     use super::*;
     use crate::{
@@ -359,6 +359,16 @@ mod tests {
                     status: SectionStatus::Complete.into(),
                     items: vec![package("zlib1g"), package("bash")],
                     errors: Vec::new(),
+                },
+                Section {
+                    name: "software.rpm".to_owned(),
+                    status: SectionStatus::NotAvailable.into(),
+                    items: Vec::new(),
+                    errors: vec![SourceError {
+                        subject: "var/lib/rpm".to_owned(),
+                        kind: ErrorKind::Absent.into(),
+                        message: "this system has no rpm database".to_owned(),
+                    }],
                 },
             ],
         }

@@ -21,6 +21,11 @@ const SECURE_BOOT: &str = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d
 const LOCKDOWN: &str = "sys/kernel/security/lockdown";
 const SELINUX: &str = "sys/fs/selinux/enforce";
 const APPARMOR: &str = "sys/module/apparmor/parameters/enabled";
+/// The kernel makes each of these only when it has what it belongs to and it isn't switched off; the last one also
+/// when AppArmor is off, which its parameter says first.
+const ACCESS_CONTROLS: [&str; 3] = ["sys/fs/selinux", "sys/fs/smackfs", "sys/module/apparmor"];
+/// A container or an early moment of the start may be without /sys, which says nothing.
+const MODULES: &str = "sys/module";
 const FIPS: &str = "proc/sys/crypto/fips_enabled";
 const UFW: &str = "etc/ufw/ufw.conf";
 const UNATTENDED: &str = "etc/apt/apt.conf.d/20auto-upgrades";
@@ -49,7 +54,17 @@ impl Source for SecuritySource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[SECURE_BOOT, LOCKDOWN, SELINUX, APPARMOR, FIPS, UFW, UNATTENDED, "etc/systemd/system"]
+        &[
+            SECURE_BOOT,
+            LOCKDOWN,
+            SELINUX,
+            APPARMOR,
+            ACCESS_CONTROLS[1],
+            FIPS,
+            UFW,
+            UNATTENDED,
+            "etc/systemd/system",
+        ]
     }
 
     fn stamp(&self) -> Stamp {
@@ -116,8 +131,15 @@ fn access_control(host: &dyn Host, problems: &mut Problems) -> Option<String> {
     if let Some(enforce) = read::value(host, SELINUX, problems) {
         return Some(if enforce == "1" { "selinux enforcing" } else { "selinux permissive" }.to_owned());
     }
-    let apparmor = read::value(host, APPARMOR, problems)?;
-    Some(if apparmor.starts_with('Y') { "apparmor" } else { "none" }.to_owned())
+    if let Some(apparmor) = read::value(host, APPARMOR, problems) {
+        return Some(if apparmor.starts_with('Y') { "apparmor" } else { "none" }.to_owned());
+    }
+    // A folder of files may merely lack them. A bundle is told apart by its facts, and an older one, that was made when
+    // nobody asked, by having no answer for /sys/module.
+    host.live()?;
+    host.metadata(MODULES).ok()?;
+    let is_missing = |path: &str| host.metadata(path).is_err_and(|error| error.is_missing());
+    ACCESS_CONTROLS.into_iter().all(is_missing).then(|| "none".to_owned())
 }
 
 fn firewall(host: &dyn Host, problems: &mut Problems) -> (Option<String>, Option<bool>) {
@@ -160,7 +182,10 @@ fn assigned<'a>(file: &'a [u8], key: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sources::testing::recorded;
+    use crate::{
+        host::{BundleHost, Entry, Facts, FileKind, Metadata, Outcome, Recording, Refusal},
+        sources::testing::recorded,
+    };
 
     fn read(files: &[(&str, &str)]) -> Security {
         let (_folder, host) = recorded(files);
@@ -209,6 +234,34 @@ mod tests {
         ]);
         assert_eq!(off.access_control.as_deref(), Some("selinux permissive"));
         assert_eq!((off.firewall_active, off.automatic_updates), (Some(false), Some(false)));
+    }
+
+    #[test]
+    fn no_access_control_is_told_where_its_absence_is_an_answer() {
+        let folder = || {
+            let answer =
+                Metadata { kind: FileKind::Folder, size_bytes: 0, modified_ns: 0, changed_ns: 0, inode: 1 };
+            Entry { metadata: Some(Outcome::Found((&answer).into())), ..Entry::default() }
+        };
+        let denied = || Entry { metadata: Some(Outcome::Refused(Refusal::NotPermitted)), ..Entry::default() };
+        let check = |facts: Option<Facts>, entries: &[(&str, Entry)], expected: Option<&str>| {
+            let entries = entries.iter().map(|(path, entry)| ((*path).to_owned(), entry.clone())).collect();
+            let host = BundleHost::new(Recording { entries, facts });
+            let found = access_control(&host, &mut Problems::default());
+            assert_eq!(found.as_deref(), expected);
+        };
+        let running = || Some(Facts::default());
+        check(running(), &[(MODULES, folder())], Some("none"));
+        // Nobody asked, or nobody could have answered.
+        check(running(), &[], None);
+        check(None, &[(MODULES, folder())], None);
+        // There and not understood, or perhaps there.
+        for path in ACCESS_CONTROLS {
+            check(running(), &[(MODULES, folder()), (path, folder())], None);
+            check(running(), &[(MODULES, folder()), (path, denied())], None);
+        }
+        assert_eq!(read(&[(APPARMOR, "N\n")]).access_control.as_deref(), Some("none"));
+        assert_eq!(read(&[("sys/module/x/y", "")]).access_control, None);
     }
 
     #[test]

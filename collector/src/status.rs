@@ -43,6 +43,7 @@ pub fn observe(error: &ObserveError) -> Status {
         | ObserveError::Section { .. }
         | ObserveError::TooManySections
         | ObserveError::TooMuchEvidence => Status::invalid_argument(error.to_string()),
+        ObserveError::NoSuchDevice { .. } => Status::not_found(error.to_string()),
         ObserveError::Contended | ObserveError::CompanionChanged => Status::aborted(error.to_string()),
         ObserveError::Read(error) => record(error),
         ObserveError::Store(error) => store(error),

@@ -12,6 +12,7 @@ pub mod delta;
 
 pub mod source;
 
+pub mod asset;
 pub mod device;
 pub mod flag;
 

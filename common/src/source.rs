@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::id::AgentId;
+use crate::id::{AgentId, DeviceId};
 
 /// Who says so.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,6 +100,17 @@ impl SubjectKey {
     pub fn import(name: &ImportName, row_key: &str) -> Self {
         let hash = blake3::hash(row_key.as_bytes()).to_hex();
         Self(format!("import/{}/{}", name.as_str(), &hash.as_str()[..32]))
+    }
+
+    /// What a source states of one device that it names itself, not by evidence: a lock, a hand-over, an adoption.
+    pub fn stated(source: &Source, device: DeviceId) -> Self {
+        let hash = blake3::hash(source.to_string().as_bytes()).to_hex();
+        Self(format!("stated/{device}/{}", &hash.as_str()[..16]))
+    }
+
+    /// Whether it is what somebody states of a device, and so says nothing about which device that is.
+    pub fn is_stated(&self) -> bool {
+        self.0.starts_with("stated/")
     }
 
     /// A key that was stored by one of the others.

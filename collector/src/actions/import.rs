@@ -10,10 +10,11 @@ use std::{
 };
 
 use muster_common::{
+    asset::Category,
     device::{Field, Value},
     id::{DeviceId, PersonId},
     inventory::MacAddress,
-    observation::{PersonName, PurchaseRecord, RecordIdentifiers, RecordValue},
+    observation::{AssetRecord, PersonName, Record, RecordIdentifiers, RecordValue},
     source::ImportName,
     time::Timestamp,
 };
@@ -74,7 +75,7 @@ pub struct ImportRow {
     /// As the file counts.
     pub number: u32,
     /// What it says, or why it can't be used.
-    pub record: Result<PurchaseRecord, String>,
+    pub record: Result<Record, String>,
     /// As it stands in the file.
     pub original: String,
 }
@@ -164,7 +165,7 @@ impl Importer {
         // Rows of this file about the same machine, which would meet each other only if they were taken in.
         let mut earlier: HashMap<String, u32> = HashMap::new();
         for row in rows {
-            let record = match row.record {
+            let record = match asset(row.record) {
                 Ok(record) => record,
                 Err(reason) => {
                     reports.push(refused(row.number, reason));
@@ -207,7 +208,7 @@ impl Importer {
         let mut met: HashSet<String> = HashSet::new();
         let mut running: JoinSet<Result<RowReport, ImportFailed>> = JoinSet::new();
         for row in rows {
-            let record = match row.record {
+            let record = match asset(row.record) {
                 Ok(record) => record,
                 Err(reason) => {
                     reports.push(refused(row.number, reason.clone()));
@@ -237,7 +238,7 @@ impl Importer {
         &self,
         import: &ImportName,
         row: u32,
-        record: &PurchaseRecord,
+        record: &AssetRecord,
         persons: &BTreeMap<String, PersonId>,
         now: Timestamp,
     ) -> Result<RowReport, ImportFailed> {
@@ -252,7 +253,7 @@ impl Importer {
     async fn report(
         &self,
         number: u32,
-        record: &PurchaseRecord,
+        record: &AssetRecord,
         preview: &Preview,
     ) -> Result<RowReport, ImportFailed> {
         let Preview { outcome: Outcome { device, attachment, changed, .. }, explanation } = preview;
@@ -343,8 +344,11 @@ impl Importer {
 
 /// Every person that the rows name.
 fn names(rows: &[ImportRow]) -> Vec<&PersonName> {
-    let records = rows.iter().filter_map(|row| row.record.as_ref().ok());
-    records
+    let assets = rows.iter().filter_map(|row| match &row.record {
+        Ok(Record::Asset(record)) => Some(record),
+        Ok(Record::Person(_) | Record::Sighting(_)) | Err(_) => None,
+    });
+    assets
         .flat_map(|record| record.fields.values())
         .filter_map(|value| match value {
             RecordValue::Person(name) => Some(name),
@@ -353,10 +357,22 @@ fn names(rows: &[ImportRow]) -> Vec<&PersonName> {
         .collect()
 }
 
+/// The record of a row, if it is of an asset.
+fn asset(record: Result<Record, String>) -> Result<AssetRecord, String> {
+    match record? {
+        Record::Asset(record) => Ok(record),
+        Record::Person(_) | Record::Sighting(_) => {
+            Err("only records of assets can be taken in so far".to_owned())
+        }
+    }
+}
+
 /// The record's identifiers as texts that differ where they do.
-fn keys_of(record: &PurchaseRecord) -> Vec<String> {
-    let RecordIdentifiers { serial, asset_tag, uuid, machine_id, macs } = &record.identifiers;
-    let texts = [("s", serial), ("t", asset_tag), ("u", uuid), ("i", machine_id)];
+fn keys_of(record: &AssetRecord) -> Vec<String> {
+    let RecordIdentifiers { serial, asset_tag, uuid, machine_id, macs, instance, asset_key } =
+        &record.identifiers;
+    let texts =
+        [("s", serial), ("t", asset_tag), ("u", uuid), ("i", machine_id), ("c", instance), ("k", asset_key)];
     let texts =
         texts.into_iter().filter_map(|(kind, text)| text.as_ref().map(|text| format!("{kind}/{text}")));
     texts.chain(macs.iter().map(|mac| format!("m/{mac}"))).collect()
@@ -365,7 +381,7 @@ fn keys_of(record: &PurchaseRecord) -> Vec<String> {
 /// The observation that a record is, with ids for its persons.
 fn observe(
     import: &ImportName,
-    record: &PurchaseRecord,
+    record: &AssetRecord,
     persons: &BTreeMap<String, PersonId>,
     now: Timestamp,
 ) -> Observation {
@@ -379,8 +395,19 @@ fn observe(
         };
         fields.extend(value.map(|value| (*field, value)));
     }
-    let speaker =
-        Speaker::Row { import: import.clone(), row_key: record.row_key.clone(), fields, vouches: true };
+    if record.category != Category::Device {
+        fields.insert(Field::Category, Value::Text(record.category.name().to_owned()));
+    }
+    let RecordIdentifiers { instance, asset_key, .. } = &record.identifiers;
+    for (field, value) in [(Field::Instance, instance), (Field::AssetKey, asset_key)] {
+        fields.extend(value.clone().map(|value| (field, Value::Text(value))));
+    }
+    let speaker = Speaker::Row {
+        import: import.clone(),
+        row_key: record.row_key.clone(),
+        fields,
+        vouches: record.vouches,
+    };
     Observation::first(speaker, now)
 }
 

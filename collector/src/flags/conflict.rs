@@ -52,16 +52,22 @@ fn is_disputed(view: &DeviceView<'_>, field: Field) -> bool {
     })
 }
 
-/// What each source says now: its first claim, and of agents only those that report from the machine as it is.
+/// What each source says now: its first claim, of agents only those that report from the machine as it is, and of
+/// operators the latest word, since it was said knowing the others.
 fn present<'a>(view: &DeviceView<'_>, claims: &'a [Claimed]) -> Vec<&'a Claimed> {
     let mut met = BTreeSet::new();
+    let mut operator_spoke = false;
     let is_present = |claim: &&Claimed| match claim.source {
         Source::Agent(agent) => {
             view.device.agents.iter().any(|binding| binding.agent == agent && binding.current)
         }
         Source::Import(_) | Source::Operator(_) | Source::Neighbour => true,
     };
-    claims.iter().filter(is_present).filter(|claim| met.insert(&claim.source)).collect()
+    let mut is_latest = |claim: &&Claimed| {
+        !matches!(claim.source, Source::Operator(_)) || !std::mem::replace(&mut operator_spoke, true)
+    };
+    let claims = claims.iter().filter(|claim| is_latest(claim));
+    claims.filter(is_present).filter(|claim| met.insert(&claim.source)).collect()
 }
 
 /// The form in which two claims are compared.

@@ -23,7 +23,10 @@ fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
 fn limit(kind: IdentifierKind, charter: &Charter) -> Option<u32> {
     match kind {
         // Made to be unique in the whole world, or in its scheme.
-        IdentifierKind::Uuid | IdentifierKind::Instance | IdentifierKind::AssetTag => Some(1),
+        IdentifierKind::Uuid
+        | IdentifierKind::Instance
+        | IdentifierKind::AssetTag
+        | IdentifierKind::AssetKey => Some(1),
         IdentifierKind::Serial
         | IdentifierKind::BoardSerial
         | IdentifierKind::Mac

@@ -26,6 +26,7 @@ mod sample;
 use std::time::Duration;
 
 use muster_common::{
+    asset::Category,
     device::{Device, Field},
     flag::{Flag, FlagCode},
     governance::Charter,
@@ -47,8 +48,11 @@ pub enum AgentExpectation {
 }
 
 impl AgentExpectation {
-    /// What is expected of a class of device.
-    pub fn of_class(class: Option<&str>) -> Self {
+    /// What is expected of a category of asset and a class of device.
+    pub fn of(category: Option<&str>, class: Option<&str>) -> Self {
+        if category.is_some_and(|category| category != Category::Device.name()) {
+            return Self::Impossible;
+        }
         match class {
             Some("monitor" | "printer" | "switch" | "phone" | "dock" | "peripheral" | "accessory") => {
                 Self::Impossible

@@ -67,7 +67,7 @@ mod tests {
         sample.claim(Field::State, "in-stock");
         assert!(!sample.has(FlagCode::NeverSeen));
         let mut sample = bought("2026-01-01");
-        sample.agent = AgentExpectation::of_class(Some("printer"));
+        sample.agent = AgentExpectation::of(None, Some("printer"));
         assert!(!sample.has(FlagCode::NeverSeen));
     }
 }

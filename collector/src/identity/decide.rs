@@ -23,6 +23,8 @@ pub enum Rank {
     Serial,
     /// Cloud instance within its account.
     Instance,
+    /// Of an asset that is no device: its serial number, tag or own key within its category.
+    AssetKey,
     /// System UUID alone.
     Uuid,
     /// Main board's serial number.
@@ -96,7 +98,7 @@ impl Rank {
     pub const fn number(self) -> u8 {
         match self {
             Self::SerialAndUuid => 1,
-            Self::Serial | Self::Instance => 2,
+            Self::Serial | Self::Instance | Self::AssetKey => 2,
             Self::Uuid => 3,
             Self::BoardSerial => 4,
             Self::Agent => 5,
@@ -111,6 +113,7 @@ impl Rank {
             Self::SerialAndUuid => "serial number and system UUID",
             Self::Serial => "serial number and maker",
             Self::Instance => "cloud instance",
+            Self::AssetKey => "its key within its category",
             Self::Uuid => "system UUID",
             Self::BoardSerial => "main board's serial number",
             Self::Agent => "the agent's identity",

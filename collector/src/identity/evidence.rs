@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_common::{
+    asset::Category,
     device::{Field, Value},
     id::AgentId,
     inventory::{
@@ -36,6 +37,8 @@ pub enum Origin {
     Agent,
     /// A row of an import.
     Import(ImportName),
+    /// Somebody who names the device, and so says nothing about which one it is.
+    Named,
 }
 
 /// What one source says about which machine it speaks of.
@@ -67,6 +70,9 @@ pub struct Evidence {
     pub machine_id: Option<String>,
     /// Asset tag within its scheme: `scheme/tag`.
     pub asset_tag: Option<String>,
+    /// Of an asset that is no device: what tells it from others, each `category/…`. No device has one, and what has one
+    /// has nothing else here, so that a monitor never becomes part of a laptop.
+    pub asset_keys: BTreeSet<String>,
     /// Serial numbers of memory modules that can be taken out: witnesses.
     pub memory_serials: BTreeSet<String>,
     /// Serial numbers of built-in disks: witnesses.
@@ -100,6 +106,8 @@ pub struct ImportedIdentity {
     pub machine_id: Option<String>,
     /// System UUID.
     pub uuid: Option<String>,
+    /// Cloud instance as `provider/account/instance`.
+    pub instance: Option<String>,
 }
 
 impl Evidence {
@@ -215,6 +223,7 @@ impl Evidence {
             machine_id: row.machine_id.as_deref().and_then(normalise::machine_id),
             macs: row.macs.iter().copied().filter_map(normalise::mac).take(MAX_EACH).collect(),
             asset_tag: tag.map(|tag| normalise::bounded(format!("{scheme}/{tag}"))),
+            instance: row.instance.as_deref().map(|name| normalise::bounded(name.to_lowercase())),
             ..Self::default()
         })
     }
@@ -226,6 +235,23 @@ impl Evidence {
             Some(Value::List(items)) => items.first().cloned(),
             Some(_) | None => None,
         };
+        if let Some(category) = text(Field::Category).filter(|name| name != Category::Device.name()) {
+            let maker = text(Field::Manufacturer).and_then(|maker| maker::family(&maker));
+            let serial = text(Field::Serial)
+                .and_then(|serial| normalise::imported_serial(&serial, maker.as_deref()).ok().flatten());
+            let serial =
+                serial.map(|serial| format!("serial/{}/{serial}", maker.as_deref().unwrap_or_default()));
+            let tag =
+                text(Field::AssetTag).map(|tag| format!("tag/{}", normalise::visible(&tag).to_lowercase()));
+            let own =
+                text(Field::AssetKey).map(|key| format!("key/{}", normalise::visible(&key).to_lowercase()));
+            let keys = [serial, tag, own].into_iter().flatten();
+            return Self {
+                origin: Origin::Import(name),
+                asset_keys: keys.map(|key| normalise::bounded(format!("{category}/{key}"))).collect(),
+                ..Self::default()
+            };
+        }
         let macs = match fields.get(&Field::Mac) {
             Some(Value::Text(mac)) => mac.parse().into_iter().collect(),
             Some(Value::List(macs)) => macs.iter().filter_map(|mac| mac.parse().ok()).collect(),
@@ -245,6 +271,7 @@ impl Evidence {
             macs,
             machine_id: text(Field::MachineId),
             uuid: text(Field::Uuid),
+            instance: text(Field::Instance),
         };
         let without_numbers = ImportedIdentity { serial: None, asset_tag: None, ..row.clone() };
         Self::from_row(name.clone(), &row)
@@ -268,6 +295,7 @@ impl Evidence {
             .filter_map(|(kind, value)| Some(Identifier { kind, value: value.clone()? }))
             .chain(self.agent.map(|agent| Identifier { kind: Kind::Agent, value: agent.to_string() }))
             .chain(self.macs.iter().map(|mac| Identifier { kind: Kind::Mac, value: mac.to_string() }))
+            .chain(self.asset_keys.iter().map(|key| Identifier { kind: Kind::AssetKey, value: key.clone() }))
             .collect();
         identifiers.sort();
         identifiers
@@ -306,8 +334,19 @@ impl Evidence {
                 .filter(|mac| keep(&Identifier { kind: Kind::Mac, value: mac.to_string() }))
                 .copied()
                 .collect(),
+            asset_keys: self
+                .asset_keys
+                .iter()
+                .filter(|key| keep(&Identifier { kind: Kind::AssetKey, value: (*key).clone() }))
+                .cloned()
+                .collect(),
             ..self.clone()
         }
+    }
+
+    /// Of somebody who names the device: nothing.
+    pub fn named() -> Self {
+        Self { origin: Origin::Named, ..Self::default() }
     }
 
     /// Whether an agent speaks.

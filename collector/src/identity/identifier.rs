@@ -23,6 +23,8 @@ pub enum IdentifierKind {
     MachineId,
     /// Asset tag within its scheme.
     AssetTag,
+    /// Of an asset that is no device: its key within its category.
+    AssetKey,
 }
 
 /// A normalised identifier, under which the store keeps who claims it.
@@ -45,6 +47,7 @@ impl IdentifierKind {
         Self::Mac,
         Self::MachineId,
         Self::AssetTag,
+        Self::AssetKey,
     ];
 
     /// Its name in keys.
@@ -58,6 +61,7 @@ impl IdentifierKind {
             Self::Mac => "mac",
             Self::MachineId => "machine-id",
             Self::AssetTag => "asset-tag",
+            Self::AssetKey => "asset-key",
         }
     }
 
@@ -77,6 +81,7 @@ impl IdentifierKind {
             Self::Mac => "MAC address",
             Self::MachineId => "machine id",
             Self::AssetTag => "asset tag",
+            Self::AssetKey => "key within its category",
         }
     }
 }

@@ -3,6 +3,8 @@
 //! The ranks are tried from the strongest on. A number that decides is still asked whether anything else agrees:
 //! makers ship one serial number or UUID on hundreds of boards, and only the rest of the machine tells them apart.
 
+use std::collections::BTreeSet;
+
 use super::{
     candidate::{Candidate, CandidateSubject, Overlap, Relation, overlap},
     decide::Rank,
@@ -68,6 +70,9 @@ impl Comparison {
 
 /// Judges one candidate.
 pub(super) fn judge(evidence: &Evidence, candidate: &Candidate) -> Verdict {
+    if !evidence.asset_keys.is_empty() {
+        return restrict(by_asset_keys(evidence, candidate), evidence, candidate);
+    }
     let comparison = Comparison::new(evidence, candidate);
     let verdict = by_hardware(evidence, candidate, &comparison)
         .or_else(|| by_agent(evidence, candidate, &comparison))
@@ -87,6 +92,22 @@ fn restrict(verdict: Verdict, evidence: &Evidence, candidate: &Candidate) -> Ver
         return Verdict::Unclear { rank, why: "another row of the same import already describes the device" };
     }
     verdict
+}
+
+/// An asset that is no device has one number, tag or key that decides; where two serial numbers differ it is another.
+fn by_asset_keys(evidence: &Evidence, candidate: &Candidate) -> Verdict {
+    let known = || candidate.subjects.iter().flat_map(|subject| &subject.evidence.asset_keys);
+    if !known().any(|key| evidence.asset_keys.contains(key)) {
+        return Verdict::Unrelated;
+    }
+    let is_serial = |key: &&String| key.split('/').nth(1) == Some("serial");
+    let theirs: BTreeSet<&String> = known().filter(is_serial).collect();
+    let mine: BTreeSet<&String> = evidence.asset_keys.iter().filter(is_serial).collect();
+    if !mine.is_empty() && !theirs.is_empty() && mine.is_disjoint(&theirs) {
+        let why = "its tag or key agrees and its serial number differs";
+        return Verdict::Unclear { rank: Rank::AssetKey, why };
+    }
+    same(Rank::AssetKey)
 }
 
 /// Ranks 1 to 4.
@@ -167,6 +188,7 @@ fn confirm_physical(rank: Rank, evidence: &Evidence, candidate: &Candidate) -> V
         Rank::Serial => same(rank),
         Rank::SerialAndUuid
         | Rank::Instance
+        | Rank::AssetKey
         | Rank::Uuid
         | Rank::BoardSerial
         | Rank::Agent

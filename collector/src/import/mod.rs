@@ -18,7 +18,7 @@ mod text;
 
 use std::fmt;
 
-use muster_common::{inventory::MacAddress, observation::PurchaseRecord};
+use muster_common::{inventory::MacAddress, observation::Record};
 use muster_proto::limits::IMPORT_BYTES;
 
 /// The most rows in a file.
@@ -78,7 +78,7 @@ pub struct Row {
     /// As a spreadsheet counts, from 1; the heading is usually row 1.
     pub number: u32,
     /// What it says, or why it can't be used.
-    pub outcome: Result<PurchaseRecord, RowRefused>,
+    pub outcome: Result<Record, RowRefused>,
     /// As it stands in the file, at most [`MAX_ORIGINAL_BYTES`].
     pub original: String,
 }

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use csv::{ReaderBuilder, StringRecord};
 use muster_common::{
+    asset::Category,
     device::{Field, Value},
-    observation::{PersonName, PurchaseRecord, RecordIdentifiers, RecordValue},
+    observation::{AssetRecord, PersonName, Record, RecordIdentifiers, RecordValue},
 };
 
 use super::{
@@ -46,7 +47,7 @@ pub(super) fn read(content: &[u8], placeholders: &Placeholders) -> Result<Import
                 ))),
                 None => {
                     seen.insert(record.row_key.clone(), line.number);
-                    Ok(record)
+                    Ok(Record::Asset(record))
                 }
             });
         rows.push(Row { number: line.number, outcome, original: line.original });
@@ -124,7 +125,7 @@ fn read_row(
     layout: &Layout,
     record: &StringRecord,
     placeholders: &Placeholders,
-) -> Result<PurchaseRecord, RowRefused> {
+) -> Result<AssetRecord, RowRefused> {
     let cells = layout.cells(record)?;
     let text = |column: Column| cells.get(&column).and_then(|cell| cells::text(cell));
     let mut notes = Vec::new();
@@ -142,7 +143,8 @@ fn read_row(
             put(field, Value::Text(text));
         }
     }
-    let RecordIdentifiers { serial, asset_tag: _, uuid, machine_id, macs } = &identifiers;
+    let RecordIdentifiers { serial, asset_tag: _, uuid, machine_id, macs, instance: _, asset_key: _ } =
+        &identifiers;
     for (field, value) in [(Field::Serial, serial), (Field::Uuid, uuid), (Field::MachineId, machine_id)] {
         if let Some(value) = value {
             put(field, Value::Text(value.clone()));
@@ -188,7 +190,15 @@ fn read_row(
         }
     }
     let row_key = row_key(&identifiers, text(Column::OrderNumber).as_deref());
-    Ok(PurchaseRecord { row_key, identifiers, fields, notes })
+    Ok(AssetRecord {
+        row_key,
+        category: Category::Device,
+        of_person: None,
+        identifiers,
+        fields,
+        vouches: true,
+        notes,
+    })
 }
 
 /// Reads the identifiers; a placeholder is left out and noted, what was destroyed refuses the row.
@@ -276,7 +286,8 @@ fn row_key(identifiers: &RecordIdentifiers, order: Option<&str>) -> String {
 }
 
 fn first_identifier(identifiers: &RecordIdentifiers) -> (&'static str, String) {
-    let RecordIdentifiers { serial, asset_tag, uuid, machine_id, macs } = identifiers;
+    let RecordIdentifiers { serial, asset_tag, uuid, machine_id, macs, instance: _, asset_key: _ } =
+        identifiers;
     let named = [("serial", serial), ("asset tag", asset_tag), ("uuid", uuid), ("machine id", machine_id)];
     for (kind, value) in named {
         if let Some(value) = value {
@@ -286,7 +297,7 @@ fn first_identifier(identifiers: &RecordIdentifiers) -> (&'static str, String) {
     ("mac", macs.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
 }
 
-fn key_words(record: &PurchaseRecord) -> String {
+fn key_words(record: &AssetRecord) -> String {
     let (kind, _) = first_identifier(&record.identifiers);
     if record.fields.contains_key(&Field::OrderNumber) {
         format!("{kind} and order number")
@@ -404,13 +415,20 @@ mod tests {
         read(text.as_bytes(), &PLACEHOLDERS).unwrap().rows
     }
 
+    fn asset(record: &Record) -> &AssetRecord {
+        match record {
+            Record::Asset(asset) => asset,
+            Record::Person(_) | Record::Sighting(_) => panic!("a purchase list speaks of assets"),
+        }
+    }
+
     /// One line for each row: its number, then its fields or its reason.
     fn check(text: &str, expected: &[&str]) {
         let shown: Vec<String> = rows(text)
             .into_iter()
             .map(|row| match row.outcome {
                 Ok(record) => {
-                    let fields: Vec<String> = record
+                    let fields: Vec<String> = asset(&record)
                         .fields
                         .iter()
                         .map(|(field, value)| match value {
@@ -485,7 +503,7 @@ mod tests {
     #[test]
     fn a_placeholder_is_left_out_when_something_else_tells() {
         let rows = rows("serial,mac\nTo be filled by O.E.M.,00:00:00:00:00:00 00:1b:21:3a:4f:5e\n");
-        let record = rows[0].outcome.as_ref().unwrap();
+        let record = asset(rows[0].outcome.as_ref().unwrap());
         assert_eq!((record.identifiers.serial.as_deref(), record.identifiers.macs.len()), (None, 1));
         assert_eq!(record.notes.len(), 2);
     }

@@ -134,7 +134,42 @@ fn section(field: Field) -> Option<&'static str> {
         | Field::OrderNumber
         | Field::Price
         | Field::PurchaseDate
-        | Field::WarrantyEnd => None,
+        | Field::WarrantyEnd
+        | Field::Instance
+        | Field::CloudAccount
+        | Field::CloudRegion
+        | Field::Fqdn
+        | Field::MdmId
+        | Field::DirectoryId
+        | Field::AssetKey
+        | Field::AttachedTo
+        | Field::LastSignIn
+        | Field::Category
+        | Field::Title
+        | Field::Invoice
+        | Field::FinanceNumber
+        | Field::Lessor
+        | Field::LeaseEnd
+        | Field::ContractEnd
+        | Field::RenewalDate
+        | Field::Seats
+        | Field::Quantity
+        | Field::Service
+        | Field::Pool
+        | Field::Environment
+        | Field::Criticality
+        | Field::DataClass
+        | Field::Position
+        | Field::Tags
+        | Field::Custom
+        | Field::Verified
+        | Field::Deployed
+        | Field::Acknowledged
+        | Field::AwayUntil
+        | Field::Retired
+        | Field::WipeEvidence
+        | Field::DisposalEvidence
+        | Field::Replaces => None,
     }
 }
 

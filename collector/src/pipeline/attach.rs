@@ -26,6 +26,8 @@ use crate::{
 pub(super) const SUBJECTS_PER_ROW: usize = 64;
 /// Where counting ends: past this a row is as useless as it can be, and writing it for every claim would hold up all.
 const MOST_COUNTED: u32 = 1_000;
+/// How far a merged device is followed.
+const MOST_MERGES: usize = 32;
 
 /// What was decided for a new subject.
 #[derive(Debug)]
@@ -140,6 +142,38 @@ impl Pipeline {
             attached.rows.claim(row, &subject.key, attached.device, &devices, charter.devices_per_identifier);
         }
         Ok(attached)
+    }
+
+    /// Attaches what somebody states to the device that they name.
+    ///
+    /// # Errors
+    /// [`ObserveError::NoSuchDevice`].
+    pub(super) async fn attach_stated(
+        &self,
+        device: DeviceId,
+        subject: &Subject,
+    ) -> Result<Attached, ObserveError> {
+        let mut named = device;
+        // A device that was merged away leads on; a chain longer than this is a mistake and no history.
+        for _ in 0..MOST_MERGES {
+            let read: Read<Device> = self.records.get(key::device(named)).await?;
+            let known = read.record.ok_or(ObserveError::NoSuchDevice { device })?;
+            match known.merged_into {
+                Some(next) => named = next,
+                None => {
+                    return Ok(Attached {
+                        device: named,
+                        attachment: Attachment::Matched,
+                        explanation: format!("named by {}", subject.source.kind()),
+                        hardware_changed: false,
+                        candidates: Vec::new(),
+                        elsewhere: Vec::new(),
+                        rows: Rows::default(),
+                    });
+                }
+            }
+        }
+        Err(ObserveError::NoSuchDevice { device })
     }
 
     /// The rows of identifiers that a known subject has now and had not before.
@@ -288,13 +322,16 @@ fn claimed_by(row: &Read<stored::IdentifierClaims>, known: &[Read<Subject>]) -> 
 
 /// What a stored subject says about which machine it means.
 pub(super) fn evidence_of(subject: &Subject) -> Evidence {
+    if subject.key.is_stated() {
+        return Evidence::named();
+    }
     match &subject.source {
         Source::Agent(agent) => Evidence::from_items(&items_of(subject), Some(*agent)),
         Source::Import(import) => {
             let fields = subject.fields.iter().map(|(field, (value, _))| (*field, value.clone())).collect();
             Evidence::from_fields(import.clone(), &fields)
         }
-        Source::Operator(_) | Source::Neighbour => Evidence::default(),
+        Source::Operator(_) | Source::Neighbour => Evidence::named(),
     }
 }
 

@@ -162,8 +162,7 @@ impl Pipeline {
             device,
             agent_seen: reported.max(seen.map(|seen| seen.last)),
             connected: seen.is_some_and(|seen| seen.connected),
-            // Imports are purchase records so far, and a purchase record sees nothing.
-            others_seen: None,
+            others_seen: subjects.iter().filter(|subject| sees(subject)).map(|subject| subject.last).max(),
             vouched: subjects.iter().any(|subject| subject.vouches),
             open_reviews: u32::try_from(
                 surroundings.reviews + subjects.iter().filter(|subject| subject.in_conflict).count(),
@@ -173,7 +172,7 @@ impl Pipeline {
             clone_peers: &clone_peers,
             clone_peer_count: u32::try_from(surroundings.clones.len()).unwrap_or(u32::MAX),
             hardware_changed: subjects.iter().filter_map(|subject| subject.hardware_changed).max(),
-            agent: AgentExpectation::of_class(device.text(Field::Class)),
+            agent: AgentExpectation::of(device.text(Field::Category), device.text(Field::Class)),
             collector_downtime: self.downtime.since(seen.map(|seen| seen.last), now),
             now,
         };
@@ -185,6 +184,15 @@ impl Pipeline {
             flags.sort_by_key(|flag| flag.code);
         }
         (flags, flags::next_change(&view, &charter))
+    }
+}
+
+/// Whether what a subject says means that its source saw the machine: a purchase record or a person's word does not.
+fn sees(subject: &Subject) -> bool {
+    match subject.source {
+        Source::Import(_) => !subject.vouches && !subject.key.is_stated(),
+        Source::Neighbour => true,
+        Source::Agent(_) | Source::Operator(_) => false,
     }
 }
 

@@ -84,6 +84,12 @@ pub enum ObserveError {
     /// More items of evidence than are kept.
     #[error("more hardware items than the {} that are kept", muster_proto::limits::EVIDENCE_ITEMS)]
     TooMuchEvidence,
+    /// A statement about a device that isn't there.
+    #[error("there is no device {device} (list them: muster devices)")]
+    NoSuchDevice {
+        /// As it was named.
+        device: DeviceId,
+    },
     /// Others were faster again and again.
     #[error("too many changes to the same device at once: try again later")]
     Contended,
@@ -113,6 +119,7 @@ impl ObserveError {
                 true
             }
             Self::Unusable(_)
+            | Self::NoSuchDevice { .. }
             | Self::Digest { .. }
             | Self::Section { .. }
             | Self::TooManySections

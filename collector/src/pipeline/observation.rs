@@ -68,6 +68,18 @@ pub enum Speaker {
         /// Whether it is an authoritative record, such as a purchase.
         vouches: bool,
     },
+    /// Somebody who names the device: a lock, a decision about its life, a hand-over, an adoption. Nothing is asked
+    /// about which device is meant, and nothing here tells it.
+    Stated {
+        /// Who says so.
+        source: Source,
+        /// Of which device; one that was merged away means the one that took it in.
+        device: DeviceId,
+        /// What is so from now on; `None` takes back what the source stated before. Fields that aren't named stay.
+        fields: BTreeMap<Field, Option<Value>>,
+        /// Whether the source vouches for the device by this; `None` leaves it.
+        vouches: Option<bool>,
+    },
 }
 
 impl Observation {
@@ -75,6 +87,17 @@ impl Observation {
     pub fn first(speaker: Speaker, observed: Timestamp) -> Self {
         let subject = speaker.subject(&speaker.evidence());
         Self { subject, speaker, observed, sections: Vec::new(), sequence: None, carrier: None }
+    }
+
+    /// What somebody states of a device that they name: fields that become so, or are taken back with `None`.
+    pub fn statement(
+        source: Source,
+        device: DeviceId,
+        fields: BTreeMap<Field, Option<Value>>,
+        vouches: Option<bool>,
+        now: Timestamp,
+    ) -> Self {
+        Self::first(Speaker::Stated { source, device, fields, vouches }, now)
     }
 
     /// When it came in.
@@ -98,6 +121,7 @@ impl Speaker {
         match self {
             Self::Agent { agent, .. } => Source::Agent(*agent),
             Self::Row { import, .. } => Source::Import(import.clone()),
+            Self::Stated { source, .. } => source.clone(),
         }
     }
 
@@ -106,6 +130,7 @@ impl Speaker {
         match self {
             Self::Agent { agent, evidence, .. } => Evidence::from_items(evidence, Some(*agent)),
             Self::Row { import, fields, .. } => Evidence::from_fields(import.clone(), fields),
+            Self::Stated { .. } => Evidence::named(),
         }
     }
 
@@ -114,6 +139,7 @@ impl Speaker {
         match self {
             Self::Agent { agent, .. } => SubjectKey::agent(*agent, &evidence.fingerprint()),
             Self::Row { import, row_key, .. } => SubjectKey::import(import, row_key),
+            Self::Stated { source, device, .. } => SubjectKey::stated(source, *device),
         }
     }
 }

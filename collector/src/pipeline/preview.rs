@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use super::{
     ObserveError, Pipeline,
     attach::evidence_of,
-    observation::{Attachment, Observation, Outcome},
+    observation::{Attachment, Observation, Outcome, Speaker},
     word::{new_subject, same_word, take_speaker},
 };
 use crate::records::{Read, Subject, key};
@@ -35,7 +35,12 @@ impl Pipeline {
         let (attachment, device, explanation) = match &before {
             Some(before) => (Attachment::Known, before.device, String::new()),
             None => {
-                let attached = self.attach(&subject, &evidence_of(&subject)).await?;
+                let attached = match &observation.speaker {
+                    Speaker::Stated { device, .. } => self.attach_stated(*device, &subject).await?,
+                    Speaker::Agent { .. } | Speaker::Row { .. } => {
+                        self.attach(&subject, &evidence_of(&subject)).await?
+                    }
+                };
                 (attached.attachment, attached.device, attached.explanation)
             }
         };

@@ -83,7 +83,10 @@ impl Pipeline {
             let evidence = evidence_of(&subject);
             let identifiers = evidence.identifiers();
             if undecided {
-                let mut attached = self.attach(&subject, &evidence).await?;
+                let mut attached = match &observation.speaker {
+                    Speaker::Stated { device, .. } => self.attach_stated(*device, &subject).await?,
+                    Speaker::Agent { .. } | Speaker::Row { .. } => self.attach(&subject, &evidence).await?,
+                };
                 left = before.as_ref().map(|known| known.device).filter(|device| *device != attached.device);
                 subject.device = attached.device;
                 subject.explanation = attached.explanation.clone();
@@ -344,7 +347,7 @@ fn review(subject: &Subject, decided: &Attached, now: Timestamp) -> Vec<Write> {
 fn says_who_it_is(observation: &Observation) -> bool {
     match &observation.speaker {
         Speaker::Agent { evidence, .. } => !evidence.is_empty(),
-        Speaker::Row { .. } => false,
+        Speaker::Row { .. } | Speaker::Stated { .. } => false,
     }
 }
 
@@ -353,6 +356,7 @@ fn kind_of(observation: &Observation) -> &'static str {
         (Speaker::Agent { .. }, None) => "report",
         (Speaker::Agent { .. }, Some(_)) => "report.carried",
         (Speaker::Row { .. }, _) => "import",
+        (Speaker::Stated { .. }, _) => "statement",
     }
 }
 

@@ -19,7 +19,7 @@ use muster_common::{
     governance::Charter,
     id::{AgentId, DeviceId},
     inventory::{Chassis, Item, ItemKind, System},
-    source::ImportName,
+    source::{ImportName, Source},
     time::{Clock, ManualClock, Timestamp},
 };
 
@@ -61,6 +61,24 @@ impl World {
             import: ImportName::new("purchase").unwrap(),
             row_key: format!("{order}/{serial}"),
             fields,
+            vouches: true,
+        };
+        self.pipeline.observe(&Observation::first(speaker, self.clock.now())).await.unwrap()
+    }
+
+    async fn state(&self, who: &str, device: DeviceId, field: Field, value: Option<&str>) -> Outcome {
+        self.clock.advance(Duration::from_secs(1));
+        let fields = BTreeMap::from([(field, value.map(|text| Value::Text(text.to_owned())))]);
+        let source = Source::Operator(who.to_owned());
+        let statement = Observation::statement(source, device, fields, None, self.clock.now());
+        self.pipeline.observe(&statement).await.unwrap()
+    }
+
+    async fn row(&self, import: &str, key: &str, fields: &[(Field, &str)]) -> Outcome {
+        let speaker = Speaker::Row {
+            import: ImportName::new(import).unwrap(),
+            row_key: key.to_owned(),
+            fields: fields.iter().map(|(field, text)| (*field, Value::Text((*text).to_owned()))).collect(),
             vouches: true,
         };
         self.pipeline.observe(&Observation::first(speaker, self.clock.now())).await.unwrap()
@@ -194,4 +212,61 @@ async fn a_restart_finds_everything_again() {
     let read: Read<Device> = again.records().get(key::device(device)).await.unwrap();
     assert_eq!(read.record, Some(world.device(device).await));
     assert!(again.now() > Timestamp::default());
+}
+
+#[tokio::test]
+async fn what_an_operator_states_wins_until_it_is_taken_back_and_contradicts_nobody() {
+    let world = World::new();
+    let device = world.purchase("PO-1", "PF0ABCDE").await.device;
+    let before = world.device(device).await;
+    for (who, model) in [("alice", "T480s"), ("bob", "T490")] {
+        let outcome = world.state(who, device, Field::Model, Some(model)).await;
+        assert_eq!((outcome.device, outcome.changed), (device, true));
+        assert_eq!(world.device(device).await.text(Field::Model), Some(model));
+    }
+    assert!(!world.codes(device).await.contains(&FlagCode::Conflict));
+    assert!(!world.state("bob", device, Field::Model, Some("T490")).await.changed, "it says so already");
+    world.state("bob", device, Field::Model, None).await;
+    assert_eq!(world.device(device).await.text(Field::Model), Some("T480s"));
+    world.state("alice", device, Field::Model, None).await;
+    assert_eq!(world.device(device).await.fields, before.fields);
+
+    let nowhere = DeviceId::random();
+    let fields = BTreeMap::from([(Field::Model, None)]);
+    let source = Source::Operator("alice".to_owned());
+    let statement = Observation::statement(source, nowhere, fields, None, world.clock.now());
+    let refused = world.pipeline.observe(&statement).await.unwrap_err().to_string();
+    assert!(refused.contains("there is no device"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_stated_serial_number_decides_no_identity() {
+    let world = World::new();
+    let device = world.purchase("PO-1", "PF0ABCDE").await.device;
+    world.state("alice", device, Field::Serial, Some("PF0FGHIJ")).await;
+    let other = world.agent(AgentId::random(), "PF0FGHIJ").await;
+    assert_eq!(other.attachment, Attachment::New);
+    assert_ne!(other.device, device);
+}
+
+#[tokio::test]
+async fn assets_meet_within_their_category_and_never_become_part_of_a_device() {
+    let world = World::new();
+    let laptop = world.purchase("PO-1", "CN0ABCDE").await.device;
+    let monitor = |maker, serial| {
+        vec![(Field::Category, "peripheral"), (Field::Manufacturer, maker), (Field::Serial, serial)]
+    };
+    let bought = world.row("purchase", "PO-2/1", &monitor("Lenovo", "CN0ABCDE")).await;
+    assert_eq!(bought.attachment, Attachment::New);
+    assert_ne!(bought.device, laptop);
+    let counted = world.row("audit", "1", &monitor("LENOVO", "cn0abcde")).await;
+    assert_eq!((counted.attachment, counted.device), (Attachment::Matched, bought.device));
+    let other_maker = world.row("audit", "2", &monitor("Dell", "CN0ABCDE")).await;
+    assert_eq!(other_maker.attachment, Attachment::New);
+    let key = [(Field::Category, "subscription"), (Field::AssetKey, "acme/mail")];
+    let subscription = world.row("purchase", "PO-3/1", &key).await;
+    let again = world.row("sso", "mail", &key).await;
+    assert_eq!((again.attachment, again.device), (Attachment::Matched, subscription.device));
+    let contract = [(Field::Category, "contract"), (Field::AssetKey, "acme/mail")];
+    assert_eq!(world.row("purchase", "PO-4/1", &contract).await.attachment, Attachment::New);
 }

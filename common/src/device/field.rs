@@ -122,8 +122,30 @@ fields! {
     BootTime "boot_time" Machine Time,
     /// Version of the agent.
     AgentVersion "agent.version" Machine Version,
-    /// `server`, `desktop`, `laptop`, `virtual`, `other`.
+    /// `server`, `desktop`, `laptop`, `virtual`, `other`; of a peripheral what it is, such as `monitor`.
     Class "class" Machine Text,
+    /// Cloud instance: `provider/account/instance`.
+    Instance "cloud.instance" Machine Text,
+    /// Account, subscription or project of a cloud, which pays for it.
+    CloudAccount "cloud.account" Machine Text,
+    /// Region of a cloud.
+    CloudRegion "cloud.region" Machine Text,
+    /// Fully qualified domain name.
+    Fqdn "fqdn" Machine Text,
+    /// Its id in device management.
+    MdmId "mdm.id" Machine Text,
+    /// Its id in the directory.
+    DirectoryId "directory.id" Machine Text,
+    /// Of an asset that is no device: what tells it from others of its category.
+    AssetKey "asset_key" Machine Text,
+    /// The device that it hangs on or belongs to, by id.
+    AttachedTo "attached_to" Machine Text,
+    /// When it was last used, or its person last signed in.
+    LastSignIn "last_sign_in" Machine Time,
+    /// `device`, `peripheral`, `subscription` …, see [`crate::asset::Category`]; not there: `device`.
+    Category "category" Business Text,
+    /// What people call it: a subscription's or contract's name.
+    Title "title" Business Text,
     /// Asset tag within its scheme: `company/tag`.
     AssetTag "asset_tag" Business Text,
     /// Lifecycle state.
@@ -152,6 +174,54 @@ fields! {
     PurchaseDate "purchase_date" Business Time,
     /// End of warranty.
     WarrantyEnd "warranty_end" Business Time,
+    /// Number of the invoice.
+    Invoice "invoice" Business Text,
+    /// Its number in the finance system.
+    FinanceNumber "finance_number" Business Text,
+    /// Who leases it to us.
+    Lessor "lessor" Business Text,
+    /// End of the lease.
+    LeaseEnd "lease_end" Business Time,
+    /// End of the contract or subscription.
+    ContractEnd "contract_end" Business Time,
+    /// By when it must be renewed or cancelled.
+    RenewalDate "renewal_date" Business Time,
+    /// How many seats were bought.
+    Seats "seats" Business Number,
+    /// How many pieces there are of a stock.
+    Quantity "quantity" Business Number,
+    /// The service that it serves.
+    Service "service" Business Text,
+    /// The pool that it is lent from: a kiosk or a loan device belongs to nobody.
+    Pool "pool" Business Text,
+    /// `production`, `test` …
+    Environment "environment" Business Text,
+    /// How much depends on it.
+    Criticality "criticality" Business Text,
+    /// The class of the data on it.
+    DataClass "data_class" Business Text,
+    /// Rack, unit or shelf.
+    Position "position" Business Text,
+    /// Labels.
+    Tags "tag" Business List,
+    /// The organisation's own fields, each `name=value`.
+    Custom "custom" Business List,
+    /// When somebody last stood before it.
+    Verified "verified" Business Time,
+    /// When it was handed over.
+    Deployed "deployed" Business Time,
+    /// When its holder acknowledged it.
+    Acknowledged "acknowledged" Business Time,
+    /// Until when its silence or absence is agreed: leave, loan.
+    AwayUntil "away_until" Business Time,
+    /// When it was retired.
+    Retired "retired" Business Time,
+    /// How it was wiped, with the evidence.
+    WipeEvidence "wipe_evidence" Business Text,
+    /// How it was disposed of, with the evidence.
+    DisposalEvidence "disposal_evidence" Business Text,
+    /// The asset that it took the place of, by id.
+    Replaces "replaces" Business Text,
 }
 
 impl fmt::Display for Field {

@@ -93,9 +93,9 @@ impl Device {
         }
     }
 
-    /// For people: host name, else maker, model and serial, else asset tag, else the id.
+    /// For people: host name or title, else maker, model and serial, else asset tag, else the id.
     pub fn display_name(&self) -> String {
-        if let Some(name) = self.text(Field::Hostname) {
+        if let Some(name) = self.text(Field::Hostname).or_else(|| self.text(Field::Title)) {
             return name.to_owned();
         }
         let parts: Vec<&str> = [Field::Manufacturer, Field::Model, Field::Serial]

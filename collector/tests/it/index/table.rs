@@ -211,7 +211,7 @@ fn wrong_questions_get_a_hint() {
         let error = fleet.query(&Filter::parse(filter).unwrap(), now()).expect_err(filter).to_string();
         assert!(error.contains(expected), "{filter}: {error}");
     };
-    check("hostnam = x", "no field \"hostnam\", did you mean hostname? (fields of devices: agent, ");
+    check("hostnam = x", "no field \"hostnam\", did you mean hostname? (fields of devices: acknowledged, ");
     check("os.nam = x", "did you mean os.name?");
     check("name = nobody AND colour = red", "no field \"colour\" (fields of devices");
     check("software:(nam = x)", "did you mean name? (fields of software: name, version, ");

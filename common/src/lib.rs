@@ -20,6 +20,8 @@ pub mod observation;
 
 pub mod governance;
 
+pub mod audit;
+
 pub mod trust;
 
 pub mod filter;

@@ -174,7 +174,7 @@ pub fn commit(error: &CommitError) -> Status {
     match error {
         CommitError::Conflict { .. } => Status::aborted("somebody else changed it: try again"),
         CommitError::Unavailable(unavailable) => self::unavailable(unavailable),
-        CommitError::TooLarge { .. } | CommitError::DuplicateKey { .. } => {
+        CommitError::TooLarge { .. } | CommitError::DuplicateKey { .. } | CommitError::Reserved { .. } => {
             internal("the change can't be kept: see the collector's log", error)
         }
     }

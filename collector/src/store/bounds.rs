@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use crate::store::{CatalogueItem, Commit, CommitError, Presence, StoreError};
+use crate::store::{CatalogueItem, Commit, CommitError, Presence, StoreError, audit};
 
 /// The longest key in bytes: sled keeps keys in its inner nodes and slows down beyond this.
 pub const MAX_KEY_BYTES: usize = 128;
@@ -32,6 +32,9 @@ pub(crate) fn check_bounds(commit: &Commit) -> Result<(), CommitError> {
     too_large("bytes of the actor", commit.actor.len(), 256)?;
     let mut bytes = commit.audit.as_ref().map_or(0, Vec::len);
     for write in &commit.writes {
+        if write.key.as_bytes().starts_with(audit::PREFIX) {
+            return Err(CommitError::Reserved { key: write.key.clone() });
+        }
         let value_bytes = write.value.as_ref().map_or(0, Vec::len);
         too_large("bytes of a value", value_bytes, MAX_VALUE_BYTES)?;
         // 64 bytes stand for the numbers and lengths around each write.

@@ -54,6 +54,12 @@ pub enum CommitError {
         /// The bound.
         most: usize,
     },
+    /// It writes where only the store does.
+    #[error("the commit writes key {key}, which the store keeps for its audit log")]
+    Reserved {
+        /// The key.
+        key: Key,
+    },
     /// It writes one key twice.
     #[error("the commit writes key {key} twice")]
     DuplicateKey {

@@ -9,8 +9,12 @@
 //! is deleted and created again always comes back with a higher revision than it ever had: whoever holds an old
 //! revision gets a conflict, and no tombstones are kept.
 //!
+//! **Audit.** Each commit enters the audit log, which the store writes itself, as records under a prefix of its own:
+//! see [`audit`].
+//!
 //! **To add a backend**: one folder with a type that implements [`Store`], and one line in the conformance suite.
 
+pub mod audit;
 pub mod bounds;
 pub mod embedded;
 pub mod error;
@@ -163,7 +167,7 @@ pub struct Commit {
     pub expected: Vec<(Key, Revision)>,
     /// The new values.
     pub writes: Vec<Write>,
-    /// The audit entry that belongs to it.
+    /// What the audit log says of it (`muster.store.v1.Audit`); a commit without is folded into the next entry.
     pub audit: Option<Vec<u8>>,
 }
 
@@ -243,7 +247,8 @@ pub struct Presence {
 pub trait Store: Send + Sync + fmt::Debug {
     /// Commits each of `commits` whole or not at all, in this order, and answers in this order once all are durable.
     ///
-    /// A later one sees the earlier ones' writes. One that fails doesn't hold up the others.
+    /// A later one sees the earlier ones' writes. One that fails doesn't hold up the others. Each that is done stands
+    /// in the audit log, in the same durable write.
     async fn commit(&self, commits: Vec<Commit>) -> Vec<Result<Position, CommitError>>;
 
     /// The values of `keys`, in their order; sees every commit that has returned.

@@ -33,7 +33,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use crate::store::sled::View;
 use crate::store::{
     CatalogueId, CatalogueItem, Change, Commit, CommitError, Key, Position, Presence, Store, StoreError,
-    Unavailable, Versioned,
+    Unavailable, Versioned, audit,
     bounds::{check_bounds, check_catalogue_item, check_presence},
     journal::{self, JournalReader},
 };
@@ -44,7 +44,7 @@ use open::{Opened, Places};
 pub use open::{Start, ViewAtStart};
 use presence::PresenceFile;
 use space::Space;
-use writer::{Message, Writer};
+use writer::{Digested, Message, Writer};
 
 /// How many calls of `commit` may wait for the writer; more wait for a place.
 const WAITING_COMMITS: usize = 1024;
@@ -156,7 +156,7 @@ impl EmbeddedStore {
     }
 
     fn open_blocking(options: &EmbeddedOptions) -> Result<Self, StoreError> {
-        let Opened { lock, journal, view, catalogue, presence, start } = open::open(options)?;
+        let Opened { lock, journal, view, catalogue, presence, chain, start } = open::open(options)?;
         let view = Arc::new(view);
         let inner = Arc::new(Inner {
             view: Mutex::new(Some(Arc::clone(&view))),
@@ -171,7 +171,7 @@ impl EmbeddedStore {
         });
         let (messages, receiver) = mpsc::channel(WAITING_COMMITS);
         let writer =
-            Writer { journal, view: Arc::clone(&view), inner: Arc::clone(&inner), messages: receiver };
+            Writer { journal, view: Arc::clone(&view), inner: Arc::clone(&inner), messages: receiver, chain };
         let (stop_checkpointer, stop) = blocking_mpsc::channel();
         let checkpoints = Places::under(&options.folder).checkpoint;
         let every = options.checkpoint_every;
@@ -227,7 +227,14 @@ impl Store for EmbeddedStore {
         // What breaks a bound is answered here; the writer never sees it.
         let refused: Vec<Option<CommitError>> = commits
             .into_iter()
-            .map(|commit| check_bounds(&commit).map(|()| bounded.push(commit)).err())
+            .map(|commit| {
+                let checked = check_bounds(&commit);
+                if checked.is_ok() {
+                    let writes = audit::digest_of_commit(&commit);
+                    bounded.push(Digested { commit, writes });
+                }
+                checked.err()
+            })
             .collect();
         let count = bounded.len();
         let (reply, results) = oneshot::channel();

@@ -6,12 +6,16 @@
 use std::{
     fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Instant,
 };
 
+use muster_common::audit::Walk;
+
 use crate::store::sled::{Probed, View, open as open_probed};
 use crate::store::{
-    StoreError,
+    Position, Revision, StoreError,
+    audit::{self, Chain},
     embedded::{EmbeddedOptions, catalogue::Catalogue, checkpoint::Checkpoint, presence::PresenceFile},
     files,
     journal::{Journal, JournalReader},
@@ -28,6 +32,7 @@ pub(super) struct Opened {
     pub(super) view: View,
     pub(super) catalogue: Catalogue,
     pub(super) presence: PresenceFile,
+    pub(super) chain: Chain,
     pub(super) start: Start,
 }
 
@@ -137,7 +142,8 @@ fn finish(
     let sequence = view.checkpoint()?;
     Checkpoint { store: journal.store(), sequence }.write(&places.checkpoint)?;
     let presence = PresenceFile::open(&places.presence)?;
-    Ok(Opened { lock, journal, view, catalogue, presence, start: Start { view: was, replayed } })
+    let chain = chain_of(&view, &journal)?;
+    Ok(Opened { lock, journal, view, catalogue, presence, chain, start: Start { view: was, replayed } })
 }
 
 fn lock(path: &Path) -> Result<File, StoreError> {
@@ -203,4 +209,40 @@ fn replay(
         "brought the view up to the journal"
     );
     Ok(last - from)
+}
+
+/// Where the audit log goes on: behind its last entry, with what was committed after that waiting to be folded in.
+fn chain_of(view: &View, journal: &Journal) -> Result<Chain, StoreError> {
+    let has = |number| Ok::<_, StoreError>(view.revision(&audit::key(number))? != Revision::ABSENT);
+    let last = audit::last_dense(has)?;
+    let reader = journal.reader();
+    let (walk, accounted) = match last {
+        // A store that is older than its audit log: what was before is not accounted for, and the first entry says so.
+        0 if reader.oldest() > 0 || journal.last() > audit::FOLDED_AT_MOST as u64 => {
+            (Walk::begin(), journal.last())
+        }
+        0 => (Walk::begin(), 0),
+        number => {
+            let record = view.get(&[audit::key(number)])?.pop().flatten();
+            let linked = record.and_then(|record| audit::read(&record.value)).ok_or_else(|| {
+                let what = format!("entry {number} of the audit log is none: restore a backup");
+                StoreError::damaged(audit::key(number).to_string(), what)
+            })?;
+            let position = linked.entry.position;
+            (Walk::behind(number, position, linked.hash), position)
+        }
+    };
+    let mut chain = Chain::behind(walk, accounted + 1);
+    let mut read_to = accounted;
+    while read_to < journal.last() {
+        let entries = reader.read(read_to, journal.last(), REPLAY_ENTRIES)?;
+        for (sequence, entry) in entries {
+            let change = entry
+                .into_change(Position::from_number(sequence))
+                .map_err(|error| StoreError::View(Arc::new(error)))?;
+            chain.recall(&change);
+            read_to = sequence;
+        }
+    }
+    Ok(chain)
 }

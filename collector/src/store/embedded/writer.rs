@@ -10,11 +10,13 @@ use std::{
     sync::Arc,
 };
 
+use muster_common::{audit::AuditDigest, time::Timestamp};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::store::sled::View;
 use crate::store::{
     Commit, CommitError, Key, Position, Revision, StoreError, Unavailable,
+    audit::{Chain, Told},
     embedded::Inner,
     journal::{
         AppendError, Journal,
@@ -36,12 +38,19 @@ pub(super) enum Message {
     /// Do these.
     Commit {
         /// Within their bounds.
-        commits: Vec<Commit>,
+        commits: Vec<Digested>,
         /// Gets the results; nobody may be waiting any more.
         reply: oneshot::Sender<Results>,
     },
     /// Finish what came before and stop.
     Close,
+}
+
+/// A commit with the digest of its writes, which is made where many can do it at once.
+#[derive(Debug)]
+pub(super) struct Digested {
+    pub(super) commit: Commit,
+    pub(super) writes: AuditDigest,
 }
 
 /// The writer's thread.
@@ -51,12 +60,15 @@ pub(super) struct Writer {
     pub(super) view: Arc<View>,
     pub(super) inner: Arc<Inner>,
     pub(super) messages: mpsc::Receiver<Message>,
+    pub(super) chain: Chain,
 }
 
 /// Commits that are written together.
 #[derive(Debug, Default)]
 struct Group {
     entries: Vec<Entry>,
+    /// For each entry, the digest of its writes.
+    digests: Vec<AuditDigest>,
     /// For each entry, which request it belongs to and at which place.
     places: Vec<(usize, usize)>,
     /// What keys are at, those of the group's own writes included.
@@ -96,20 +108,21 @@ impl Writer {
         }
     }
 
-    fn process(&mut self, requests: Vec<Vec<Commit>>) -> Vec<Results> {
+    fn process(&mut self, requests: Vec<Vec<Digested>>) -> Vec<Results> {
         let mut results: Vec<Results> = requests
             .iter()
             .map(|commits| commits.iter().map(|_| Err(Unavailable::Closed.into())).collect())
             .collect();
         let mut group = Group::default();
         for (request, commits) in requests.into_iter().enumerate() {
-            for (place, commit) in commits.into_iter().enumerate() {
+            for (place, Digested { commit, writes }) in commits.into_iter().enumerate() {
                 if group.entries.len() >= GROUP_COMMITS || group.bytes >= GROUP_BYTES {
                     self.write(std::mem::take(&mut group), &mut results);
                 }
                 match self.decide(commit, &mut group) {
                     Ok(entry) => {
                         group.entries.push(entry);
+                        group.digests.push(writes);
                         group.places.push((request, place));
                     }
                     Err(error) => results[request][place] = Err(error),
@@ -156,6 +169,7 @@ impl Writer {
             effects,
             audit,
             catalogue: Vec::new(),
+            logged: None,
         })
     }
 
@@ -174,8 +188,10 @@ impl Writer {
         // Taken only now: what was numbered before any of these commits was begun is among it.
         entry.catalogue = self.inner.catalogue().take();
         let first = self.journal.last() + 1;
+        let chain = self.log(first, &mut group);
         let outcome = self.make_durable(first, &mut group.entries);
         if outcome.is_ok() {
+            self.chain = chain;
             self.inner.position.send_replace(Position::from_number(self.journal.last()));
         }
         for ((request, place), sequence) in group.places.into_iter().zip(first..) {
@@ -184,6 +200,27 @@ impl Writer {
                 Err(unavailable) => Err(unavailable.clone().into()),
             };
         }
+    }
+
+    /// Puts the entries of the audit log beside what they tell of; the chain goes on from there once that is durable.
+    fn log(&self, first: u64, group: &mut Group) -> Chain {
+        let mut chain = self.chain.clone();
+        for ((entry, writes), position) in group.entries.iter_mut().zip(&group.digests).zip(first..) {
+            let logged = chain.add(Told {
+                position: Position::from_number(position),
+                time: Timestamp::from_millis(entry.time_ms),
+                actor: &entry.actor,
+                kind: &entry.kind,
+                note: entry.audit.as_deref(),
+                writes: *writes,
+            });
+            entry.logged = logged.map(|(key, value)| Effect {
+                key: key.as_bytes().to_vec(),
+                revision: position,
+                value: Some(value),
+            });
+        }
+        chain
     }
 
     fn make_durable(&mut self, first: u64, entries: &mut [Entry]) -> Result<(), Unavailable> {

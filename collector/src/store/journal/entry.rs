@@ -35,6 +35,9 @@ pub(crate) struct Entry {
     /// Catalogue items that were numbered since the entry before.
     #[prost(message, repeated, tag = "7")]
     pub(crate) catalogue: Vec<Catalogued>,
+    /// The record of the audit log that this commit made; not there when it waits to be folded in.
+    #[prost(message, optional, tag = "8")]
+    pub(crate) logged: Option<Effect>,
 }
 
 /// A key as the commit left it.
@@ -86,7 +89,7 @@ impl Entry {
         if entry.payload_version > PAYLOAD_VERSION {
             return Err(InvalidEntry::NewerVersion(entry.payload_version));
         }
-        for effect in &entry.effects {
+        for effect in entry.effects.iter().chain(&entry.logged) {
             Key::new(effect.key.as_slice()).map_err(|_| InvalidEntry::Field("key"))?;
             if effect.value.is_some() && effect.revision == 0 {
                 return Err(InvalidEntry::Field("revision"));
@@ -100,7 +103,7 @@ impl Entry {
 
     /// The entry as the log tells it.
     pub(crate) fn into_change(self, position: Position) -> Result<Change, InvalidEntry> {
-        let Self { payload_version: _, kind, time_ms, actor, effects, audit, catalogue: _ } = self;
+        let Self { payload_version: _, kind, time_ms, actor, effects, audit, catalogue: _, logged: _ } = self;
         let writes = effects
             .into_iter()
             .map(|Effect { key, revision, value }| {
@@ -135,6 +138,7 @@ mod tests {
             ],
             audit: Some(b"!".to_vec()),
             catalogue: vec![Catalogued { id: 1, digest: vec![9; 16], value: b"hi".to_vec() }],
+            logged: None,
         }
     }
 

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::store::{
     CatalogueId, CatalogueItem, Change, Commit, CommitError, Key, Position, Presence, Revision, Store,
     StoreError, Unavailable, Versioned, Written,
+    audit::{self, Chain, Told},
     bounds::{check_bounds, check_catalogue_item, check_presence, within_page},
 };
 
@@ -24,8 +25,9 @@ pub struct MemoryStore {
     position: watch::Sender<Position>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct State {
+    chain: Chain,
     records: BTreeMap<Key, Versioned>,
     changes: Vec<Change>,
     catalogue: Vec<Vec<u8>>,
@@ -37,7 +39,7 @@ struct State {
 impl MemoryStore {
     /// An empty store.
     pub fn new() -> Self {
-        Self { state: Mutex::default(), position: watch::Sender::new(Position::START) }
+        Self { state: Mutex::new(State::new()), position: watch::Sender::new(Position::START) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -58,6 +60,18 @@ impl Default for MemoryStore {
 }
 
 impl State {
+    fn new() -> Self {
+        Self {
+            chain: Chain::begin(),
+            records: BTreeMap::new(),
+            changes: Vec::new(),
+            catalogue: Vec::new(),
+            catalogue_ids: HashMap::new(),
+            presence: BTreeMap::new(),
+            closed: false,
+        }
+    }
+
     fn position(&self) -> Position {
         Position::from_number(self.changes.len() as u64)
     }
@@ -75,8 +89,9 @@ impl State {
             }
         }
         let position = self.position().next();
+        let digest = audit::digest_of_commit(&commit);
         let mut writes = Vec::with_capacity(commit.writes.len());
-        let Commit { kind, time, actor, expected: _, writes: wanted, audit } = commit;
+        let Commit { kind, time, actor, expected: _, writes: wanted, audit: note } = commit;
         for write in wanted {
             let before = self.revision(&write.key);
             let revision = match &write.value {
@@ -89,7 +104,11 @@ impl State {
             };
             writes.push(Written { key: write.key, value: write.value, revision });
         }
-        self.changes.push(Change { position, kind, time, actor, writes, audit });
+        let told = Told { position, time, actor: &actor, kind: &kind, note: note.as_deref(), writes: digest };
+        if let Some((key, value)) = self.chain.add(told) {
+            self.records.insert(key, Versioned { value, revision: Revision::ABSENT.next(position) });
+        }
+        self.changes.push(Change { position, kind, time, actor, writes, audit: note });
         Ok(position)
     }
 

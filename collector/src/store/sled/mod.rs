@@ -123,7 +123,7 @@ impl View {
                 summary.add_catalogue(item.id, &bytes);
                 batch.insert(&record::catalogue_key(item.id), bytes);
             }
-            for effect in &entry.effects {
+            for effect in entry.effects.iter().chain(&entry.logged) {
                 let key = effect.key.as_slice();
                 let before = match heads.get(key) {
                     Some(head) => *head,

@@ -6,11 +6,16 @@ use std::sync::Arc;
 
 use muster_collector::store::{
     CatalogueId, CatalogueItem, Commit, CommitError, Key, Position, Presence, Revision, Store, StoreError,
-    Unavailable, Write, bounds,
+    Unavailable, Write, audit, bounds,
     embedded::{EmbeddedOptions, EmbeddedStore},
     memory::MemoryStore,
 };
-use muster_common::time::Timestamp;
+use muster_common::{
+    audit::{Entry, Linked, Walk},
+    time::Timestamp,
+};
+use muster_proto::store::v1 as stored;
+use prost::Message;
 use tempfile::TempDir;
 
 pub(crate) fn key(text: &str) -> Key {
@@ -191,6 +196,72 @@ async fn the_log_tells_each_commit_in_order(store: Arc<dyn Store>) {
     assert!(matches!(beyond, Err(StoreError::OutOfRange { .. })), "{beyond:?}");
 }
 
+/// Walks the audit log from its first entry against the change log, and returns the entries.
+pub(crate) async fn walked(store: &dyn Store) -> Vec<Linked> {
+    let entries = audit::entries(store, 0, usize::MAX).await.unwrap();
+    let mut changes = store.changes(Position::START, usize::MAX).await.unwrap().into_iter();
+    let mut walk = Walk::begin();
+    for linked in &entries {
+        walk.step(linked).unwrap();
+        for digest in &linked.entry.folded {
+            assert_eq!(audit::folded_of(&changes.next().unwrap()).digest(), *digest);
+        }
+        let change = changes.next().unwrap();
+        let Entry { position, time, actor, kind, writes, .. } = &linked.entry;
+        assert_eq!(*position, change.position.number());
+        assert_eq!((*time, actor, kind), (change.time, &change.actor, &change.kind));
+        assert_eq!(*writes, audit::digest_of_change(&change));
+    }
+    assert_eq!(audit::last_number(store).await.unwrap(), walk.number());
+    assert_eq!(walk.position(), entries.last().map_or(0, |linked| linked.entry.position));
+    entries
+}
+
+/// A commit with a note of the audit log.
+pub(crate) fn noted(writes: &[(&str, &str)], action: &str) -> Commit {
+    let note = stored::Audit { action: action.into(), target: "target".into(), detail: "detail".into() };
+    Commit { audit: Some(note.encode_to_vec()), ..commit(&[], writes) }
+}
+
+async fn every_commit_enters_the_audit_log(store: Arc<dyn Store>) {
+    let by = |actor: &str, commit: Commit| Commit { actor: actor.into(), ..commit };
+    let results = store
+        .commit(vec![
+            by("operator/alice", noted(&[("a", "1")], "first")),
+            by("agent:1", commit(&[], &[("b", "1")])),
+            by("agent:1", commit(&[("b", 77)], &[("b", "refused")])),
+            by("agent:2", commit(&[], &[("b", "2"), ("a", "")])),
+            by("operator/bob", commit(&[], &[])),
+        ])
+        .await;
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 4);
+    let entries = walked(&*store).await;
+    let told: Vec<_> = entries.iter().map(|it| &it.entry).collect();
+    assert_eq!(told.iter().map(|it| it.action.as_str()).collect::<Vec<_>>(), ["first", "test"]);
+    assert_eq!((told[0].target.as_str(), told[0].detail.as_str()), ("target", "detail"));
+    assert_eq!((told[1].first, told[1].position, told[1].folded.len()), (2, 4, 2));
+    // A crowd of machines is folded, and never more than so many at once.
+    for round in 0..3 {
+        let machines = (0..200).map(|n| by("agent:1", commit(&[], &[("c", &format!("{round} {n}"))])));
+        assert!(store.commit(machines.collect()).await.iter().all(Result::is_ok));
+    }
+    let entries = walked(&*store).await;
+    assert_eq!(entries.iter().map(|it| it.entry.position).collect::<Vec<_>>(), [1, 4, 260, 516]);
+}
+
+async fn nobody_but_the_store_writes_the_audit_log(store: Arc<dyn Store>) {
+    one(&*store, noted(&[("a", "1")], "first")).await.unwrap();
+    let (entry, record) = store.scan(audit::PREFIX, None, 1).await.unwrap().remove(0);
+    for value in [None, Some(record.value.clone())] {
+        let mut forged = commit(&[], &[("b", "1")]);
+        forged.writes.push(Write { key: entry.clone(), value });
+        let refused = one(&*store, forged).await;
+        assert_eq!(refused, Err(CommitError::Reserved { key: entry.clone() }));
+    }
+    assert_eq!(store.scan(audit::PREFIX, None, 9).await.unwrap(), [(entry, record)]);
+    assert_eq!(get(&*store, "b").await, None);
+}
+
 async fn waiting_on_the_position_sees_each_commit(store: Arc<dyn Store>) {
     let mut positions = store.watch_position();
     assert_eq!(*positions.borrow_and_update(), Position::START);
@@ -279,6 +350,8 @@ macro_rules! suite {
             values_of_every_size_come_back_whole
             scans_go_by_prefix_in_pages
             the_log_tells_each_commit_in_order
+            every_commit_enters_the_audit_log
+            nobody_but_the_store_writes_the_audit_log
             waiting_on_the_position_sees_each_commit
             racing_commits_lose_no_update
             catalogue_numbers_are_dense_and_stay

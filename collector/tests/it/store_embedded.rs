@@ -13,7 +13,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tempfile::TempDir;
 
-use crate::store_conformance::{commit, get, key};
+use crate::store_conformance::{commit, get, key, noted, walked};
 
 async fn open(folder: &Path) -> EmbeddedStore {
     // Small segments, so that there are many.
@@ -89,6 +89,37 @@ async fn a_deleted_view_is_made_again() {
     assert_eq!(store.start().replayed, before.position.number());
     let ids = store.intern(vec![CatalogueItem { digest: [29; 16], value: Vec::new() }]).await.unwrap();
     assert_eq!(ids[0].number(), 30, "numbers are as they were");
+}
+
+#[tokio::test]
+async fn the_audit_log_goes_on_after_a_restart_and_is_the_same_in_a_view_made_again() {
+    let folder = TempDir::new().unwrap();
+    let mut positions = Vec::new();
+    for round in 0..4 {
+        let store = open(folder.path()).await;
+        // 100 commits wait to be folded in when the store is closed, and the next round's come on top.
+        for n in 0..100 {
+            let machine = commit(&[], &[("a", &format!("{round} {n}"))]);
+            store.commit(vec![machine]).await[0].as_ref().unwrap();
+        }
+        if round == 1 {
+            store.commit(vec![noted(&[("b", "1")], "by hand")]).await[0].as_ref().unwrap();
+        }
+        positions = walked(&store).await.into_iter().map(|it| it.entry.position).collect();
+        store.close().await.unwrap();
+        if round % 2 == 0 {
+            fs::remove_dir_all(folder.path().join("view")).unwrap();
+        }
+    }
+    assert_eq!(positions, [201]);
+    let store = open(folder.path()).await;
+    let machines = (0..100).map(|n| commit(&[], &[("a", &n.to_string())])).collect();
+    assert!(store.commit(machines).await.iter().all(Result::is_ok));
+    let log = walked(&store).await;
+    assert_eq!(log.iter().map(|it| it.entry.position).collect::<Vec<_>>(), [201, 457]);
+    store.close().await.unwrap();
+    fs::remove_dir_all(folder.path().join("view")).unwrap();
+    assert_eq!(walked(&open(folder.path()).await).await, log);
 }
 
 #[tokio::test]

@@ -242,12 +242,14 @@ fn memory(found: &Found<'_>) -> Vec<Vec<String>> {
 }
 
 fn disk_row(disk: &Disk) -> Vec<String> {
+    let serial = labelled("serial", &disk.serial).or_else(|| Some("no serial".to_owned()));
+    let wear = disk.wear_percent.map(|percent| format!("{percent} % worn"));
     vec![
         disk.name.clone(),
         disk.size_bytes.map(decimal).unwrap_or_default(),
         disk.transport.clone().unwrap_or_default(),
         join([&disk.vendor, &disk.model], " ").unwrap_or_default(),
-        labelled("serial", &disk.serial).unwrap_or_else(|| "no serial".to_owned()),
+        join([&serial, &wear], ", ").unwrap_or_default(),
     ]
 }
 
@@ -441,6 +443,7 @@ mod tests {
             ..System::default()
         };
         let disk = Disk { name: "vda".to_owned(), size_bytes: Some(1_000_000), ..Disk::default() };
+        let chip = Disk { name: "mmcblk0".to_owned(), wear_percent: Some(20), ..Disk::default() };
         let battery = Battery {
             name: "BAT0".to_owned(),
             full_mwh: Some(48_210),
@@ -473,7 +476,7 @@ mod tests {
                     vec![ItemKind::System(system), ItemKind::Battery(battery)],
                     vec![error],
                 ),
-                section(SectionName::STORAGE, vec![ItemKind::Disk(disk)], vec![]),
+                section(SectionName::STORAGE, vec![ItemKind::Disk(disk), ItemKind::Disk(chip)], vec![]),
                 section(SectionName::MONITORS, vec![ItemKind::Monitor(monitor)], vec![]),
                 section(SectionName::PCI, vec![ItemKind::PciDevice(graphics)], vec![]),
                 software,
@@ -488,7 +491,8 @@ Machine
   Kind           virtual machine (kvm), in a container (lxc)
 
 Disks
-  vda  1 MB  no serial
+  vda      1 MB  no serial
+  mmcblk0        no serial, 20 % worn
 
 Graphics
   0000:00:02.0  8086:5917  driver i915

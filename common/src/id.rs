@@ -83,6 +83,11 @@ id!(
     EnrollmentId,
     "enrollment id"
 );
+id!(
+    /// An exception from a finding.
+    ExceptionId,
+    "exception id"
+);
 
 #[cfg(test)]
 mod tests {

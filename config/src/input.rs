@@ -216,6 +216,63 @@ impl Input {
         self.take(key, None, path_text).map(|path| folder.join(path))
     }
 
+    /// Whether anything sets a key.
+    pub fn is_set(&self, key: &str) -> bool {
+        self.entries.contains_key(key)
+    }
+
+    /// Whether anything sets a key below a table.
+    pub fn has_table(&self, table: &str) -> bool {
+        let prefix = format!("{table}.");
+        self.entries.range(prefix.clone()..).next().is_some_and(|(key, _)| key.starts_with(&prefix))
+    }
+
+    /// The names that a table has, where they are the file's own words: what stands behind `table.`, points included.
+    /// One that is no `K` is a problem.
+    pub fn names<K>(&mut self, table: &str) -> Vec<K>
+    where
+        K: FromStr + PartialEq,
+        K::Err: Display,
+    {
+        self.words(table, |rest| Some(rest))
+    }
+
+    /// The names of the tables below a table, each once: `roles.alice.until` gives `alice` of `roles`.
+    pub fn tables<K>(&mut self, table: &str) -> Vec<K>
+    where
+        K: FromStr + PartialEq,
+        K::Err: Display,
+    {
+        self.words(table, |rest| rest.rsplit_once('.').map(|(name, _)| name))
+    }
+
+    fn words<K>(&mut self, table: &str, name: for<'a> fn(&'a str) -> Option<&'a str>) -> Vec<K>
+    where
+        K: FromStr + PartialEq,
+        K::Err: Display,
+    {
+        let prefix = format!("{table}.");
+        let mut found = Vec::new();
+        let mut wrong = Vec::new();
+        for (key, placed) in self.entries.range_mut(prefix.clone()..) {
+            let Some(rest) = key.strip_prefix(&prefix) else { break };
+            // What stands beside the tables is an unknown key.
+            let Some(name) = name(rest) else { continue };
+            match name.parse::<K>() {
+                Ok(name) if !found.contains(&name) => found.push(name),
+                Ok(_) => {}
+                Err(error) => {
+                    placed.is_read = true;
+                    wrong.push((key.clone(), error.to_string()));
+                }
+            }
+        }
+        for (key, message) in wrong {
+            self.refuse(&key, message);
+        }
+        found
+    }
+
     /// Notes a problem that only shows between settings, such as a second limit before the first.
     pub fn refuse(&mut self, key: &str, message: impl Into<String>) {
         let origin = self.entries.get(key).map(|placed| &placed.origin);
@@ -358,9 +415,10 @@ fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a st
     let last = |key: &str| key.rsplit('.').next().unwrap_or(key).to_owned();
     let scored = known.map(|candidate| {
         let moved = if last(candidate) == last(key) { 0 } else { usize::MAX };
-        (distance(key, candidate).min(moved), candidate)
+        let far = distance(key, candidate);
+        (far.min(moved), far, candidate)
     });
-    scored.min().filter(|(distance, _)| *distance <= 3).map(|(_, candidate)| candidate)
+    scored.min().filter(|(distance, _, _)| *distance <= 3).map(|(_, _, candidate)| candidate)
 }
 
 /// The number of letters to add, drop or change to make one text of the other.

@@ -3,28 +3,19 @@
 //! To add a setting: a field here, a line in [`from_input`], and the same key with a comment in
 //! `deploy/config/collector.toml`; the test at the foot fails until all three agree.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::time::Duration;
 
-use muster_common::device::Field;
-use muster_common::governance::{
-    AgentSettings, Charter, NEIGHBOUR_NETWORKS, NeighbourNetwork, Privacy, SilenceLimits,
-};
+use muster_common::governance::Charter;
 use muster_common::trust::name::TrustDomain;
-use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
+use muster_config::{Input, Listing, LogLevel, Problems, Size};
 use rustls::pki_types::ServerName;
 
 /// A certificate with more names than this is a mistake.
 const MAX_SERVER_NAMES: usize = 32;
-/// More silence than ten years is never noticed.
-const LONGEST_SILENCE: Period = Period::from_days(3650);
-/// How often agents can be asked to look.
-const AGENT_INTERVAL: RangeInclusive<Period> = Period::from_secs(300)..=Period::from_days(7);
 
 /// What the collector does and where, checked.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,7 +32,7 @@ pub struct Settings {
     pub limits: Limits,
     /// Where records are kept.
     pub store: Store,
-    /// What flags are judged by.
+    /// What everything is judged by where no charter was applied.
     pub charter: Charter,
     /// How much is logged.
     pub log: LogLevel,
@@ -189,7 +180,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         backend: input.parsed("store.backend", Backend::Embedded),
         cache_bytes: size(&mut input, "store.cache", 64, 1..=64 * 1024),
     };
-    let charter = charter(&mut input);
+    let charter = muster_charter::thresholds(&mut input, "charter.");
     let listing = input.finish()?;
 
     let settings = Settings {
@@ -203,82 +194,6 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         log,
     };
     Ok((settings, listing))
-}
-
-/// The thresholds of flags; what isn't set keeps the charter's own default.
-fn charter(input: &mut Input) -> Charter {
-    let Charter {
-        silence,
-        silence_otherwise,
-        first_report_within,
-        required_fields,
-        devices_per_identifier,
-        agents,
-    } = Charter::default();
-    let silence: BTreeMap<String, SilenceLimits> = silence
-        .into_iter()
-        .map(|(class, limits)| {
-            let limits = silence_of(input, &class, limits);
-            (class, limits)
-        })
-        .collect();
-    let devices = u64::from(devices_per_identifier);
-    Charter {
-        silence,
-        silence_otherwise: silence_of(input, "otherwise", silence_otherwise),
-        first_report_within: period(input, "charter.first_report_within", first_report_within),
-        required_fields: input.list::<Field>("charter.required_fields", required_fields, Field::ALL.len()),
-        devices_per_identifier: u32::try_from(input.number(
-            "charter.devices_per_identifier",
-            devices,
-            1..=10_000,
-        ))
-        .expect("bounded by 10,000"),
-        agents: agent_settings(input, agents),
-    }
-}
-
-/// What agents are asked for. The bounds are those that are compiled into agents, which would clamp anything else.
-fn agent_settings(input: &mut Input, default: AgentSettings) -> AgentSettings {
-    let AgentSettings { interval: _, jitter_percent: _, privacy, neighbour_networks } = default;
-    let interval = input.optional_bounded("charter.agents.interval", AGENT_INTERVAL);
-    let jitter_percent = input.optional_number("charter.agents.jitter_percent", 0..=50);
-    let privacy = Privacy {
-        usage: input.flag("charter.privacy.usage", privacy.usage),
-        logins: input.flag("charter.privacy.logins", privacy.logins),
-        per_user: input.flag("charter.privacy.per_user", privacy.per_user),
-        neighbours: input.flag("charter.privacy.neighbours", privacy.neighbours),
-    };
-    let networks_key = "charter.privacy.neighbour_networks";
-    let neighbour_networks =
-        input.list::<NeighbourNetwork>(networks_key, neighbour_networks, NEIGHBOUR_NETWORKS);
-    if privacy.neighbours && neighbour_networks.is_empty() {
-        input.refuse(
-            "charter.privacy.neighbours",
-            "needs the networks on which neighbours may be listed in charter.privacy.neighbour_networks",
-        );
-    }
-    AgentSettings {
-        interval: interval.map(Period::duration),
-        jitter_percent: jitter_percent.and_then(|percent| u8::try_from(percent).ok()),
-        privacy,
-        neighbour_networks,
-    }
-}
-
-fn silence_of(input: &mut Input, class: &str, default: SilenceLimits) -> SilenceLimits {
-    let missing_key = format!("charter.silence.{class}.missing");
-    let stale = period(input, &format!("charter.silence.{class}.stale"), default.stale);
-    let missing = period(input, &missing_key, default.missing);
-    if missing < stale {
-        input.refuse(&missing_key, "is shorter than `stale`: a device is stale first and missing later");
-    }
-    SilenceLimits { stale, missing }
-}
-
-fn period(input: &mut Input, key: &str, default: Duration) -> Duration {
-    let default = Period::from_secs(default.as_secs());
-    input.bounded(key, default, Period::from_secs(60)..=LONGEST_SILENCE).duration()
 }
 
 fn small(input: &mut Input, key: &str, default: u32, most: u32) -> u32 {
@@ -297,7 +212,9 @@ fn everywhere(port: u16) -> ListenAddress {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
+    use std::{path::Path, time::Duration};
+
+    use muster_common::governance::{AgentSettings, Privacy};
 
     use super::*;
 
@@ -393,7 +310,7 @@ mod tests {
         );
         check(
             "charter.required_fields = [\"ownr\"]",
-            &["collector.toml:3: charter.required_fields: there is no field \"ownr\""],
+            &["collector.toml:3: charter.required_fields: there is no field \"ownr\"; did you mean owner?"],
         );
         check(
             "store.cash = \"1MiB\"",

@@ -1,6 +1,6 @@
 //! `incomplete`: a field that the charter requires isn't there.
 
-use muster_common::{flag::FlagCode, governance::Charter};
+use muster_common::{device::Field, flag::FlagCode, governance::Charter};
 
 use super::{DeviceView, Rule, never};
 
@@ -8,9 +8,8 @@ pub(super) const RULE: Rule = Rule { code: FlagCode::Incomplete, judge, flips: n
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let absent: Vec<&str> = charter
-        .required_fields
-        .iter()
-        .filter(|field| view.device.value(**field).is_none())
+        .required_of(view.device.text(Field::Category), view.device.text(Field::Class))
+        .filter(|field| view.device.value(*field).is_none())
         .map(|field| field.name())
         .collect();
     (!absent.is_empty()).then(|| format!("the charter requires {}", absent.join(", ")))
@@ -18,8 +17,6 @@ fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::device::Field;
-
     use super::super::sample::Sample;
     use super::*;
 

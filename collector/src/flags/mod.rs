@@ -26,42 +26,14 @@ mod sample;
 use std::time::Duration;
 
 use muster_common::{
-    asset::Category,
     device::{Device, Field},
     flag::{Flag, FlagCode},
-    governance::Charter,
+    governance::{AgentExpectation, Charter},
     id::DeviceId,
     time::Timestamp,
 };
 
 use crate::identity::IdentifierKind;
-
-/// Whether an agent should report from a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum AgentExpectation {
-    /// It should.
-    Expected,
-    /// It may.
-    Optional,
-    /// It can't: a monitor, a printer, a switch.
-    Impossible,
-}
-
-impl AgentExpectation {
-    /// What is expected of a category of asset and a class of device.
-    pub fn of(category: Option<&str>, class: Option<&str>) -> Self {
-        if category.is_some_and(|category| category != Category::Device.name()) {
-            return Self::Impossible;
-        }
-        match class {
-            Some("monitor" | "printer" | "switch" | "phone" | "dock" | "peripheral" | "accessory") => {
-                Self::Impossible
-            }
-            Some("tablet" | "other") => Self::Optional,
-            Some(_) | None => Self::Expected,
-        }
-    }
-}
 
 /// What the rules are judged on.
 #[derive(Debug, Clone)]
@@ -126,12 +98,13 @@ pub fn evaluate(view: &DeviceView<'_>, charter: &Charter, previous: &[Flag]) -> 
     }
     let mut flags: Vec<Flag> = RULES
         .iter()
+        .filter(|rule| charter.raises(rule.code))
         .filter_map(|rule| {
             let evidence = (rule.judge)(view, charter)?;
             let before = previous.iter().find(|flag| flag.code == rule.code);
             Some(Flag {
                 code: rule.code,
-                severity: rule.code.severity(),
+                severity: charter.severity(rule.code),
                 evidence,
                 since: before.map_or(view.now, |flag| flag.since),
             })

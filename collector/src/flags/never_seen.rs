@@ -3,11 +3,11 @@
 use muster_common::{
     device::{Field, Value},
     flag::FlagCode,
-    governance::Charter,
+    governance::{AgentExpectation, Charter},
     time::Timestamp,
 };
 
-use super::{AgentExpectation, DeviceView, Rule, Stage, stage};
+use super::{DeviceView, Rule, Stage, stage};
 
 pub(super) const RULE: Rule = Rule { code: FlagCode::NeverSeen, judge, flips };
 
@@ -67,7 +67,7 @@ mod tests {
         sample.claim(Field::State, "in-stock");
         assert!(!sample.has(FlagCode::NeverSeen));
         let mut sample = bought("2026-01-01");
-        sample.agent = AgentExpectation::of(None, Some("printer"));
+        sample.agent = AgentExpectation::Impossible;
         assert!(!sample.has(FlagCode::NeverSeen));
     }
 }

@@ -5,13 +5,13 @@ use std::time::Duration;
 use muster_common::{
     device::{Claimed, Device, Field, Provenanced, Value},
     flag::{Flag, FlagCode},
-    governance::Charter,
+    governance::{AgentExpectation, Charter},
     id::DeviceId,
     source::{ImportName, Source},
     time::Timestamp,
 };
 
-use super::{AgentExpectation, DeviceView, evaluate, next_change};
+use super::{DeviceView, evaluate, next_change};
 use crate::identity::IdentifierKind;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

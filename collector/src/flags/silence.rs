@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use muster_common::{
     device::Field,
-    governance::{Charter, SilenceLimits},
+    governance::{AgentExpectation, Charter, SilenceLimits},
     time::Timestamp,
 };
 
-use super::{AgentExpectation, DeviceView, Stage, stage};
+use super::{DeviceView, Stage, stage};
 
 /// When the silence of a deployed device with an agent passes its limits.
 pub(super) struct Silence {

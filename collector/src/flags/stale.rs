@@ -23,9 +23,9 @@ fn flips(view: &DeviceView<'_>, charter: &Charter) -> Option<Timestamp> {
 mod tests {
     use std::time::Duration;
 
-    use muster_common::device::Field;
+    use muster_common::{device::Field, governance::AgentExpectation};
 
-    use super::super::{AgentExpectation, sample::Sample};
+    use super::super::sample::Sample;
     use super::*;
 
     /// Stale after this many days of silence, by class.

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use muster_common::{
     device::{Device, Field},
     flag::{Flag, FlagCode},
+    governance::Charter,
     id::DeviceId,
     source::{Source, SubjectKey},
     time::Timestamp,
@@ -16,7 +17,7 @@ use super::{
     attach::{SUBJECTS_PER_ROW, evidence_of},
 };
 use crate::{
-    flags::{self, AgentExpectation, DeviceView},
+    flags::{self, DeviceView},
     identity::{Identifier, IdentifierKind},
     records::{self, Read, Subject, key},
     store::{Key, Write},
@@ -141,9 +142,10 @@ impl Pipeline {
         Ok(others)
     }
 
-    /// What is wrong with a device, and when time alone may change that.
+    /// What is wrong with a device by a charter, and when time alone may change that.
     pub(super) fn judge(
         &self,
+        charter: &Charter,
         device: &Device,
         subjects: &[Subject],
         surroundings: Option<&Surroundings>,
@@ -172,18 +174,17 @@ impl Pipeline {
             clone_peers: &clone_peers,
             clone_peer_count: u32::try_from(surroundings.clones.len()).unwrap_or(u32::MAX),
             hardware_changed: subjects.iter().filter_map(|subject| subject.hardware_changed).max(),
-            agent: AgentExpectation::of(device.text(Field::Category), device.text(Field::Class)),
+            agent: charter.agent_for(device.text(Field::Category), device.text(Field::Class)),
             collector_downtime: self.downtime.since(seen.map(|seen| seen.last), now),
             now,
         };
-        let charter = self.charter.load();
-        let mut flags = flags::evaluate(&view, &charter, &device.flags);
+        let mut flags = flags::evaluate(&view, charter, &device.flags);
         if !known {
             flags.retain(|flag| !is_of_surroundings(flag.code));
             flags.extend(device.flags.iter().filter(|flag| is_of_surroundings(flag.code)).cloned());
             flags.sort_by_key(|flag| flag.code);
         }
-        (flags, flags::next_change(&view, &charter))
+        (flags, flags::next_change(&view, charter))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Knows nothing of how the change came about.
 
-use muster_common::{device::Device, id::DeviceId, time::Timestamp};
+use muster_common::{device::Device, governance::Charter, id::DeviceId, time::Timestamp};
 use muster_proto::store::v1 as stored;
 
 use super::{ObserveError, Pipeline, judge::Surroundings};
@@ -65,12 +65,16 @@ impl Pipeline {
             .collect())
     }
 
-    /// Folds a device again; no writes when nothing changed.
+    /// Folds a device again by the charter in force; no writes when nothing changed.
     pub(super) fn refold(&self, refold: Refold<'_>) -> Refolded {
+        self.refold_by(&self.charter.load(), refold)
+    }
+
+    /// The same by another charter, which decides without being in force.
+    pub(super) fn refold_by(&self, charter: &Charter, refold: Refold<'_>) -> Refolded {
         let Refold { id, before, subjects, explanation, actor, now, software, surroundings } = refold;
-        let charter = self.charter.load();
         let claims: Vec<SubjectClaims> = subjects.iter().map(claims_of).collect();
-        let mut device = merge::fold(merge::Identity { id, explanation }, before, &claims, &charter);
+        let mut device = merge::fold(merge::Identity { id, explanation }, before, &claims, charter);
         let (added, removed) = software;
         if let Some(before) = before
             && device.version == before.version
@@ -78,7 +82,7 @@ impl Pipeline {
         {
             device.version += 1;
         }
-        let (flags, next_change) = self.judge(&device, subjects, surroundings.as_ref(), now);
+        let (flags, next_change) = self.judge(charter, &device, subjects, surroundings.as_ref(), now);
         device.flags = flags;
         let flag_changes = flag_changes(before, &device);
         if let Some(before) = before

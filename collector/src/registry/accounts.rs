@@ -2,9 +2,9 @@
 //!
 //! Held here and not in the certificate, so that a change is immediate.
 
-use std::{fmt, str::FromStr, sync::PoisonError};
+use std::sync::PoisonError;
 
-use muster_common::{time::Timestamp, trust::name::ShortName};
+use muster_common::{governance::Role, time::Timestamp, trust::name::ShortName};
 use muster_proto::store::v1 as stored;
 use prost::Message;
 
@@ -13,17 +13,6 @@ use crate::{
     records::{Read, key, put},
     store::{Commit, Key},
 };
-
-/// What an account may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Looks at everything that is not personal evidence.
-    Reader,
-    /// Imports what was bought.
-    Procurement,
-    /// Everything.
-    Admin,
-}
 
 /// A person or a tool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,34 +23,6 @@ pub struct Account {
     pub roles: Vec<Role>,
     /// Whether it is shut out for now.
     pub disabled: bool,
-}
-
-impl Role {
-    /// Its name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Reader => "reader",
-            Self::Procurement => "procurement",
-            Self::Admin => "admin",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Reader, Self::Procurement, Self::Admin]
-            .into_iter()
-            .find(|role| role.name() == text)
-            .ok_or_else(|| format!("{text:?} is not one of reader, procurement, admin"))
-    }
 }
 
 impl Account {

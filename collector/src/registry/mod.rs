@@ -10,8 +10,9 @@ mod agents;
 mod persons;
 mod tokens;
 
-pub use accounts::{Account, Role};
+pub use accounts::Account;
 pub use agents::{AgentRefused, LiveAgent, StreamPlace};
+pub use muster_common::governance::Role;
 pub use persons::{Persons, PersonsError};
 pub use tokens::TokenState;
 

@@ -6,7 +6,7 @@ mod value;
 use std::collections::BTreeMap;
 
 pub use field::{Field, FieldGroup, FieldKind};
-pub use value::{Money, Value, minor_digits};
+pub use value::{InvalidMoney, Money, Value, minor_digits};
 
 use crate::{
     flag::Flag,

@@ -1,6 +1,6 @@
 //! What a field can hold.
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 use crate::{id::PersonId, time::Timestamp};
 
@@ -47,6 +47,37 @@ impl fmt::Display for Money {
     }
 }
 
+/// A text that is not an amount.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not an amount (write it as \"1234.50 EUR\")")]
+pub struct InvalidMoney(String);
+
+impl FromStr for Money {
+    type Err = InvalidMoney;
+
+    /// Reads what [`Money`] shows: digits, a point before the smaller units if any, and three letters of ISO 4217.
+    fn from_str(text: &str) -> Result<Self, InvalidMoney> {
+        let invalid = || InvalidMoney(text.chars().take(64).collect());
+        let (amount, currency) = text.rsplit_once(' ').ok_or_else(invalid)?;
+        if currency.len() != 3 || !currency.bytes().all(|letter| letter.is_ascii_uppercase()) {
+            return Err(invalid());
+        }
+        let (whole, minor) = amount.split_once('.').unwrap_or((amount, ""));
+        let digits = minor_digits(currency) as usize;
+        let is_number = |text: &str| text.bytes().all(|digit| digit.is_ascii_digit());
+        if whole.is_empty()
+            || !is_number(whole)
+            || !is_number(minor)
+            || minor.len() > digits
+            || amount.ends_with('.')
+        {
+            return Err(invalid());
+        }
+        let minor_units = format!("{whole}{minor:0<digits$}").parse().map_err(|_| invalid())?;
+        Ok(Self { minor_units, currency: currency.to_owned() })
+    }
+}
+
 /// How many decimal digits a currency has, by ISO 4217.
 pub fn minor_digits(currency: &str) -> u32 {
     match currency {
@@ -74,6 +105,20 @@ impl fmt::Display for Value {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn amounts_read_back() {
+        for (text, minor_units) in
+            [("5000 EUR", 500_000), ("0.5 EUR", 50), ("12 JPY", 12), ("1.234 KWD", 1234)]
+        {
+            let money: Money = text.parse().unwrap();
+            assert_eq!(money.minor_units, minor_units, "{text}");
+            assert_eq!(money.to_string().parse(), Ok(money));
+        }
+        for bad in ["", "5000", "5000EUR", "5,000 EUR", "1.234 EUR", "1.5 JPY", "-1 EUR", "1. EUR", "5 eur"] {
+            assert!(bad.parse::<Money>().is_err(), "{bad}");
+        }
+    }
 
     #[test]
     fn money_follows_its_currency() {

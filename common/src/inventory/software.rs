@@ -54,4 +54,7 @@ pub struct Installation {
     pub user: String,
     /// When it was installed, by the endpoint's clock.
     pub installed: Option<EndpointTime>,
+    /// Which of a package's lines of versions it follows: a snap's channel such as `latest/stable`, a flatpak's branch,
+    /// Portage's slot such as `0/3`; empty where the ecosystem has none.
+    pub channel: String,
 }

@@ -356,7 +356,7 @@ impl TryFrom<v1::NetworkAdapter> for NetworkAdapter {
 
 impl From<&Installation> for v1::Installation {
     fn from(value: &Installation) -> Self {
-        let Installation { state, held, disabled, path, user, installed } = value;
+        let Installation { state, held, disabled, path, user, installed, channel } = value;
         let state = match state {
             InstallState::Installed => v1::InstallState::Installed,
             InstallState::Incomplete => v1::InstallState::Incomplete,
@@ -369,6 +369,7 @@ impl From<&Installation> for v1::Installation {
             path: path.clone(),
             user: user.clone(),
             install_time: installed.map(to_timestamp_endpoint),
+            channel: channel.clone(),
         }
     }
 }
@@ -377,7 +378,7 @@ impl TryFrom<v1::Installation> for Installation {
     type Error = Invalid;
 
     fn try_from(value: v1::Installation) -> Result<Self, Invalid> {
-        let v1::Installation { state, held, disabled, path, user, install_time } = value;
+        let v1::Installation { state, held, disabled, path, user, install_time, channel } = value;
         let state = match v1::InstallState::try_from(state) {
             Ok(v1::InstallState::Incomplete) => InstallState::Incomplete,
             Ok(v1::InstallState::ConfigFiles) => InstallState::ConfigFiles,
@@ -392,6 +393,7 @@ impl TryFrom<v1::Installation> for Installation {
             path: text("path", path)?,
             user: text("user", user)?,
             installed: install_time.as_ref().map(endpoint_time),
+            channel: text("channel", channel)?,
         })
     }
 }
@@ -410,7 +412,11 @@ mod tests {
                 architecture: "amd64".to_owned(),
                 ..Package::default()
             }),
-            installation: Some(Installation { held: true, ..Installation::default() }),
+            installation: Some(Installation {
+                held: true,
+                channel: "latest/stable".to_owned(),
+                ..Installation::default()
+            }),
         }
     }
 
@@ -433,7 +439,12 @@ mod tests {
         for name in ["x".repeat(limits::TEXT_BYTES + 1), "a\0b".to_owned()] {
             let mut wire = item_to_wire(&package());
             if let Some(v1::item::Kind::Package(package)) = &mut wire.kind {
-                package.name = name;
+                package.name = name.clone();
+            }
+            assert!(item_from_wire(wire).is_err());
+            let mut wire = item_to_wire(&package());
+            if let Some(installation) = &mut wire.installation {
+                installation.channel = name;
             }
             assert!(item_from_wire(wire).is_err());
         }

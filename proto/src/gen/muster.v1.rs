@@ -1902,6 +1902,10 @@ pub struct Installation {
     /// Installed but switched off, as browsers do with extensions.
     #[prost(bool, tag = "6")]
     pub disabled: bool,
+    /// Which of a package's lines of versions it follows: a snap's channel such as `latest/stable`, a flatpak's branch,
+    /// Portage's slot such as `0/3`; empty where the ecosystem has none.
+    #[prost(string, tag = "7")]
+    pub channel: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Installation {
     const NAME: &'static str = "Installation";

@@ -218,6 +218,7 @@ mod tests {
             state: domain::InstallState::ConfigFiles,
             held: true,
             disabled: true,
+            channel: "latest/stable".to_owned(),
             ..domain::Installation::default()
         });
         items

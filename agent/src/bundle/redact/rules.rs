@@ -116,6 +116,9 @@ pub(super) const RULES: &[(&str, Rule)] = &[
     ("var/lib/pacman/local/*/files", SOFTWARE),
     ("etc/pacman.conf", Rule::Lines(&["[", "IgnorePkg"])),
     ("var/db/pkg/*/*/SIZE", SOFTWARE),
+    ("var/db/pkg/*/*/BUILD_TIME", SOFTWARE),
+    ("var/db/pkg/*/*/SLOT", SOFTWARE),
+    ("var/db/pkg/*/*/repository", SOFTWARE),
     ("nix/var/nix/profiles/**/manifest.nix", SOFTWARE),
     ("HOME/.local/state/nix/profiles/**/manifest.nix", SOFTWARE),
     // Packages of other makers.

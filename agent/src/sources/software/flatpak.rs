@@ -166,6 +166,7 @@ fn item(host: &dyn Host, place: &Place<'_>, problems: &mut Problems) -> Option<I
         path: format!("/{path}"),
         user: (*user).to_owned(),
         installed: written.map(EndpointTime::from_millis),
+        channel: text::clean(branch.as_bytes()).unwrap_or_default(),
         ..Installation::default()
     };
     Some(Item { kind: ItemKind::Package(package), installation: Some(installation) })
@@ -218,7 +219,9 @@ mod tests {
             items[1].key(),
             format!("package\0flatpak\0test\0org.example.Platform\x0023.08\0x86_64\0{path}")
         );
-        assert!(items[1].installation.as_ref().unwrap().installed.is_some());
+        let installation = items[1].installation.as_ref().unwrap();
+        assert!(installation.installed.is_some());
+        assert_eq!(installation.channel, "23.08");
         let problems = problems.into_entries();
         assert_eq!(problems.len(), 1);
         let subject = "var/lib/flatpak/runtime/org.example.Platform/x86_64/24.08/active/deploy";

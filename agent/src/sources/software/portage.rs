@@ -1,8 +1,8 @@
 //! Packages of Portage (Gentoo and its derivatives), read from its database of installed packages.
 //!
 //! Knows `var/db/pkg`, a folder a category and in it a folder a package, which holds a file a fact. Most facts are
-//! already in the folders' names, so three files a package are read of some thirty. Knows nothing of slots: two
-//! installed slots differ in their version. The purl type `ebuild` is the one that the specification lists as a
+//! already in the folders' names, so four files a package are read of some thirty. Knows nothing of what a slot is for:
+//! two installed slots differ in their version. The purl type `ebuild` is the one that the specification lists as a
 //! candidate; the category is its namespace.
 
 use muster_common::{
@@ -101,7 +101,8 @@ fn item(
     // Of a package that was built elsewhere this is not the time of its installation, which nothing states.
     let built: Option<i64> = read::number(host, &format!("{path}/BUILD_TIME"), problems);
     let installed = built.map(|seconds| EndpointTime::from_millis(seconds.saturating_mul(1000)));
-    let installation = Installation { state, installed, ..Installation::default() };
+    let channel = read::value(host, &format!("{path}/SLOT"), problems).unwrap_or_default();
+    let installation = Installation { state, installed, channel, ..Installation::default() };
     Ok(Item { kind: ItemKind::Package(package), installation: Some(installation) })
 }
 
@@ -172,6 +173,7 @@ mod tests {
             ("var/db/pkg/dev-libs/openssl-3.0.13-r2/SIZE", "15481234\n"),
             ("var/db/pkg/dev-libs/openssl-3.0.13-r2/BUILD_TIME", "1709022123\n"),
             ("var/db/pkg/dev-libs/openssl-3.0.13-r2/repository", "gentoo\n"),
+            ("var/db/pkg/dev-libs/openssl-3.0.13-r2/SLOT", "0/3\n"),
             ("var/db/pkg/dev-libs/-MERGING-zlib-1.3/SIZE", "x"),
             ("var/db/pkg/dev-libs/broken/SIZE", "1"),
             ("var/db/pkg/.cache/names", ""),
@@ -196,6 +198,9 @@ mod tests {
             items.iter().filter_map(|item| item.installation.as_ref()).map(|found| found.state).collect();
         assert_eq!(states, [InstallState::Incomplete, InstallState::Installed]);
         assert_eq!(items[1].kind, ItemKind::Package(expected));
+        let slots: Vec<_> =
+            items.iter().filter_map(|item| item.installation.as_ref()).map(|found| &found.channel).collect();
+        assert_eq!(slots, ["", "0/3"]);
         let installed = items[1].installation.as_ref().and_then(|found| found.installed);
         assert_eq!(installed, Some(EndpointTime::from_millis(1_709_022_123_000)));
         let problems = problems.into_entries();

@@ -88,6 +88,8 @@ pub(crate) struct Snap {
     id: String,
     refreshed: Option<EndpointTime>,
     disabled: bool,
+    /// The channel that it follows; empty for one that came from a file.
+    channel: String,
 }
 
 #[derive(Deserialize)]
@@ -110,6 +112,8 @@ struct Entry {
     current: String,
     #[serde(default)]
     active: bool,
+    #[serde(default)]
+    channel: String,
     #[serde(default, rename = "last-refresh-time")]
     refreshed: Option<String>,
 }
@@ -129,12 +133,15 @@ pub(crate) fn snaps(state: &[u8]) -> Result<(BTreeMap<String, Snap>, Vec<String>
     let mut snaps = BTreeMap::new();
     for (name, entry) in state.data.snaps.into_iter().take(SNAPS_LIMIT) {
         match serde_json::from_str(entry.get()) {
-            Ok(Entry { sequence, current, active, refreshed }) if is_name(&name) && is_name(&current) => {
+            Ok(Entry { sequence, current, active, channel, refreshed })
+                if is_name(&name) && is_name(&current) =>
+            {
                 let id = sequence.into_iter().find(|found| found.revision == current).map(|found| found.id);
                 let id = id.filter(|id| is_name(id)).unwrap_or_default();
                 let refreshed = refreshed.and_then(|time| time.parse::<Timestamp>().ok());
                 let refreshed = refreshed.map(|time| EndpointTime::from_millis(time.as_millis()));
-                snaps.insert(name, Snap { revision: current, id, refreshed, disabled: !active });
+                let channel = text::clean(channel.as_bytes()).unwrap_or_default();
+                snaps.insert(name, Snap { revision: current, id, refreshed, disabled: !active, channel });
             }
             Ok(_) | Err(_) => bad.push(name),
         }
@@ -198,7 +205,7 @@ fn item(
     publishers: &mut Publishers,
     problems: &mut Problems,
 ) -> Option<Item> {
-    let Snap { revision, id, refreshed, disabled } = snap;
+    let Snap { revision, id, refreshed, disabled, channel } = snap;
     let found = MOUNTS.iter().find_map(|mount| {
         let folder = format!("{mount}/{name}/{revision}");
         let bytes = read::bytes(host, &format!("{folder}/meta/snap.yaml"), DESCRIPTION_LIMIT, problems)?;
@@ -229,6 +236,7 @@ fn item(
             format!("/{folder}")
         },
         disabled: *disabled,
+        channel: channel.clone(),
         installed: refreshed.or(written.map(EndpointTime::from_millis)),
         ..Installation::default()
     };
@@ -316,7 +324,9 @@ mod tests {
         assert_eq!(items[0].kind, ItemKind::Package(expected));
         let installation = items[0].installation.as_ref().unwrap();
         assert_eq!((installation.path.as_str(), installation.disabled), ("/snap/core22/1380", false));
-        assert!(items[1].installation.as_ref().unwrap().disabled);
+        assert_eq!(installation.channel, "latest/stable");
+        let local = items[1].installation.as_ref().unwrap();
+        assert_eq!((local.disabled, local.channel.as_str()), (true, ""));
         assert_eq!(installation.installed, Some(EndpointTime::from_millis(1_715_019_163_500)));
         assert_eq!(
             problems,

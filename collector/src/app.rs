@@ -77,7 +77,8 @@ impl App {
             Arc::new(Pipeline::new(store.clone(), index.clone(), presence, charter, clock.clone()));
         let registry = Arc::new(Registry::new(store.clone()));
         let persons = Persons::new(store.clone(), Arc::new(vault));
-        persons.load().await.context("the keys of erased persons can't be destroyed again")?;
+        let staff = persons.load().await.context("the keys of erased persons can't be destroyed again")?;
+        pipeline.set_persons(staff);
         registry.load().await.context("the accounts can't be read")?;
         let started = std::time::Instant::now();
         let devices = pipeline.load().await.context("the index can't be built from the store")?;

@@ -17,6 +17,7 @@ pub mod device;
 pub mod flag;
 
 pub mod observation;
+pub mod person;
 
 pub mod governance;
 

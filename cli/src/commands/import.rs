@@ -196,7 +196,7 @@ mod tests {
     }
 
     fn row(number: u32, outcome: ImportOutcome, reason: &str) -> ImportRow {
-        ImportRow { row: number, outcome: outcome.into(), reason: reason.to_owned(), device: String::new() }
+        ImportRow { row: number, outcome: outcome.into(), reason: reason.to_owned(), ..ImportRow::default() }
     }
 
     #[test]

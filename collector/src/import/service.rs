@@ -5,7 +5,7 @@ use muster_common::source::{ImportName, InvalidSource};
 use muster_proto::v1;
 
 use super::{ImportError, Placeholders, Row, read};
-use crate::actions::import::{ImportFailed, ImportRow, Importer, RowOutcome, RowReport};
+use crate::actions::import::{ImportFailed, ImportRow, Importer, Progress, RowOutcome, RowReport};
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
@@ -43,8 +43,12 @@ pub async fn run(
         .await
         .map_err(ImportFailed::from)??;
     let rows = file.rows.into_iter().map(row).collect();
-    let report =
-        if apply { importer.apply(&name, rows, actor).await? } else { importer.preview(&name, rows).await? };
+    let progress = Progress::default();
+    let report = if apply {
+        importer.apply(&name, rows, actor, &progress).await?
+    } else {
+        importer.preview(&name, rows, &progress).await?
+    };
     let count = |wanted| {
         let rows = report.rows.iter().filter(|row| row.outcome == wanted);
         u32::try_from(rows.count()).unwrap_or(u32::MAX)
@@ -67,7 +71,7 @@ fn row(row: Row) -> ImportRow {
 }
 
 fn answer(row: RowReport) -> v1::ImportRow {
-    let RowReport { number, outcome, reason, device } = row;
+    let RowReport { number, outcome, reason, device, person } = row;
     let outcome = match outcome {
         RowOutcome::New => v1::ImportOutcome::New,
         RowOutcome::Update => v1::ImportOutcome::Update,
@@ -80,5 +84,6 @@ fn answer(row: RowReport) -> v1::ImportRow {
         outcome: outcome.into(),
         reason,
         device: device.map(|device| format!("devices/{device}")).unwrap_or_default(),
+        person: person.map(|person| format!("persons/{person}")).unwrap_or_default(),
     }
 }

@@ -9,8 +9,9 @@ use muster_common::{
     device::{Device, Field, Value as Fact},
     filter::{Comparison, FieldPath, Filter, Operator, Value},
     flag::FlagCode,
-    id::DeviceId,
+    id::{DeviceId, PersonId},
     inventory::Package,
+    person::PersonFacts,
     time::Timestamp,
 };
 use roaring::RoaringBitmap;
@@ -21,6 +22,7 @@ use super::{
     error::{QueryError, near},
     evaluate::{Table, evaluate},
     facet::{Facets, facets},
+    people::People,
     schema,
 };
 use crate::store::CatalogueId;
@@ -40,6 +42,7 @@ pub struct Fleet {
     versions: Vec<(u64, u64)>,
     columns: Vec<Column>,
     catalogue: Catalogue,
+    persons: People,
 }
 
 impl Default for Fleet {
@@ -54,6 +57,7 @@ impl Default for Fleet {
             versions: Vec::new(),
             columns: schema::device_columns(),
             catalogue: Catalogue::new(),
+            persons: People::default(),
         }
     }
 }
@@ -102,6 +106,7 @@ impl Fleet {
         self.columns[schema::FIRST_SEEN].set(row, Some(&Fact::Time(device.first_seen)));
         let count = u64::from(device.software_count);
         self.columns[schema::SOFTWARE_COUNT].set(row, Some(&Fact::Number(count)));
+        self.persons.show(row, device, &mut self.columns);
         self.set_aliases(row, &device.aliases);
         Some(row)
     }
@@ -146,6 +151,7 @@ impl Fleet {
         for column in &mut self.columns {
             column.set(row, None);
         }
+        self.persons.forget(row);
         self.catalogue.install(row, [].into_iter());
         self.set_aliases(row, &[]);
         self.live.remove(row);
@@ -159,6 +165,11 @@ impl Fleet {
         self.columns[schema::LAST_SEEN].set(row, Some(&Fact::Time(last_seen)));
         self.columns[schema::CONNECTED].set(row, Some(&Fact::Boolean(connected)));
         true
+    }
+
+    /// Notes what a staff list says of a person, in the rows of what they hold too.
+    pub fn set_person(&mut self, id: PersonId, facts: &PersonFacts) {
+        self.persons.set(id, facts, &mut self.columns);
     }
 
     /// Puts all terms in order now, after a load, so that the first reader doesn't wait for it.

@@ -29,6 +29,7 @@ mod number;
 mod operand;
 mod order;
 mod packed;
+mod people;
 mod postings;
 mod ranks;
 mod schema;

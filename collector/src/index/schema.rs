@@ -21,9 +21,13 @@ pub(super) const LAST_SEEN: usize = FLAG + 4;
 pub(super) const CONNECTED: usize = FLAG + 5;
 /// How many software items it has.
 pub(super) const SOFTWARE_COUNT: usize = FLAG + 6;
+/// The earliest last day of the persons who hold or answer for it.
+pub(super) const PERSON_LAST_DAY: usize = FLAG + 7;
+/// Their departments.
+pub(super) const PERSON_DEPARTMENT: usize = FLAG + 8;
 
 /// The columns after those of [`Field::ALL`], in the order of the constants above.
-const EXTRA: [(&str, FieldKind); 7] = [
+const EXTRA: [(&str, FieldKind); 9] = [
     ("flag", FieldKind::List),
     ("seen_by", FieldKind::List),
     ("agent", FieldKind::List),
@@ -31,6 +35,8 @@ const EXTRA: [(&str, FieldKind); 7] = [
     ("last_seen", FieldKind::Time),
     ("connected", FieldKind::Boolean),
     ("software_count", FieldKind::Number),
+    ("person.last_day", FieldKind::Time),
+    ("person.department", FieldKind::List),
 ];
 
 /// Second names, for what people and other tools type.

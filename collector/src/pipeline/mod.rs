@@ -31,8 +31,9 @@ use arc_swap::ArcSwap;
 use muster_common::{
     device::Device,
     governance::{AgentSettings, Charter},
-    id::DeviceId,
+    id::{DeviceId, PersonId},
     inventory::SectionName,
+    person::PersonFacts,
     source::SubjectKey,
     time::{Clock, Timestamp},
 };
@@ -218,6 +219,14 @@ impl Pipeline {
             *present = asked;
             changed
         });
+    }
+
+    /// Lets every list know what staff lists say of persons, by each id that they go by.
+    pub fn set_persons(&self, persons: impl IntoIterator<Item = (PersonId, PersonFacts)>) {
+        let mut fleet = self.index.write();
+        for (id, facts) in persons {
+            fleet.set_person(id, &facts);
+        }
     }
 
     /// Who is connected.

@@ -195,6 +195,8 @@ pub struct Outcome {
     pub subject: SubjectKey,
     /// How it came to that device.
     pub attachment: Attachment,
+    /// Why, where that was just decided; else empty.
+    pub explanation: String,
     /// Whether anything was written.
     pub changed: bool,
     /// Sections that the source must send in full.
@@ -221,6 +223,7 @@ impl Outcome {
             device: subject.device,
             subject: subject.key.clone(),
             attachment: Attachment::Known,
+            explanation: String::new(),
             changed: false,
             wanted: Vec::new(),
         }

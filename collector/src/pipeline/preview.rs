@@ -45,7 +45,8 @@ impl Pipeline {
             }
         };
         let changed = before.as_ref().is_none_or(|before| !same_word(before, &subject));
-        let outcome = Outcome { device, subject: subject.key, attachment, changed, wanted: Vec::new() };
+        let (subject, wanted) = (subject.key, Vec::new());
+        let outcome = Outcome { device, subject, attachment, explanation: String::new(), changed, wanted };
         Ok(Preview { outcome, explanation })
     }
 }

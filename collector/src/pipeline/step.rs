@@ -159,7 +159,8 @@ impl Pipeline {
         Ok(Tried::Done(Outcome {
             device: subject.device,
             subject: subject.key,
-            attachment: decided.map_or(Attachment::Known, |decided| decided.attachment),
+            attachment: decided.as_ref().map_or(Attachment::Known, |decided| decided.attachment),
+            explanation: decided.map(|decided| decided.explanation).unwrap_or_default(),
             changed: true,
             wanted: work.wanted,
         }))

@@ -272,7 +272,11 @@ mod tests {
     }
 
     fn values(name: &str) -> PersonValues {
-        PersonValues { display_name: name.to_owned(), email: format!("{name}@example.org") }
+        PersonValues {
+            display_name: name.to_owned(),
+            email: format!("{name}@example.org"),
+            ..PersonValues::default()
+        }
     }
 
     fn folder() -> (TempDir, PathBuf) {

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use muster_common::{
     device::{Device, FieldKind, Value as Fact},
-    filter::{Comparison, Filter, Value},
+    filter::{Comparison, Filter, Operator, Value},
     id::PersonId,
 };
 
@@ -70,11 +70,17 @@ impl Query {
         collect(&filter, &mut named)?;
         let mut ids = HashMap::new();
         for name in named {
-            if name.parse::<PersonId>().is_err() {
-                // Nobody has the id of zeros, so that a name that nobody has matches nothing.
-                let nobody = PersonId::from_bytes([0; 16]);
-                ids.insert(name.clone(), self.persons.find(&name).await?.unwrap_or(nobody));
+            // Nobody has the id of zeros, so that a name that nobody has matches nothing.
+            let nobody = PersonId::from_bytes([0; 16]);
+            let id = match name.parse::<PersonId>() {
+                Ok(id) => id,
+                Err(_) => self.persons.find(&name).await?.unwrap_or(nobody),
+            };
+            let mut all = vec![id];
+            if let Some(person) = self.persons.get(id).await? {
+                all.extend(person.aliases);
             }
+            ids.insert(name, all);
         }
         Ok(replace(filter, &ids))
     }
@@ -103,7 +109,7 @@ fn collect(filter: &Filter, named: &mut Vec<String>) -> Result<(), QueryFailure>
     }
 }
 
-fn replace(filter: Filter, ids: &HashMap<String, PersonId>) -> Filter {
+fn replace(filter: Filter, ids: &HashMap<String, Vec<PersonId>>) -> Filter {
     let all = |parts: Vec<Filter>| parts.into_iter().map(|part| replace(part, ids)).collect();
     match filter {
         Filter::All | Filter::Search(_) | Filter::Software(_) => filter,
@@ -111,12 +117,23 @@ fn replace(filter: Filter, ids: &HashMap<String, PersonId>) -> Filter {
         Filter::Or(parts) => Filter::Or(all(parts)),
         Filter::Not(inner) => Filter::Not(Box::new(replace(*inner, ids))),
         Filter::Comparison(comparison) if is_person(&comparison) => {
-            let value = match &comparison.value {
-                Value::Exact(text) => ids.get(text).map(|id| Value::Exact(id.to_string())),
-                Value::Any | Value::Prefix(_) | Value::Suffix(_) | Value::Contains(_) => None,
+            let known = match &comparison.value {
+                Value::Exact(text) => ids.get(text).map_or(&[][..], Vec::as_slice),
+                Value::Any | Value::Prefix(_) | Value::Suffix(_) | Value::Contains(_) => &[],
             };
-            let value = value.unwrap_or_else(|| comparison.value.clone());
-            Filter::Comparison(Comparison { value, ..comparison })
+            let by_id = |id: &PersonId| {
+                let value = Value::Exact(id.to_string());
+                Filter::Comparison(Comparison { value, ..comparison.clone() })
+            };
+            match known {
+                [] => Filter::Comparison(comparison),
+                [one] => by_id(one),
+                // Another one than this person is another one than each of the ids.
+                several if comparison.operator == Operator::NotEqual => {
+                    Filter::And(several.iter().map(by_id).collect())
+                }
+                several => Filter::Or(several.iter().map(by_id).collect()),
+            }
         }
         Filter::Comparison(_) => filter,
     }

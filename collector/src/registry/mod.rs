@@ -13,7 +13,7 @@ mod tokens;
 pub use accounts::Account;
 pub use agents::{AgentRefused, LiveAgent, StreamPlace};
 pub use muster_common::governance::Role;
-pub use persons::{Persons, PersonsError};
+pub use persons::{Person, PersonOutcome, Persons, PersonsError, TakenPerson, name_of};
 pub use tokens::TokenState;
 
 use std::{

@@ -8,6 +8,7 @@ mod import;
 mod index;
 mod pipeline;
 mod query;
+mod records;
 mod store_conformance;
 mod store_embedded;
 mod store_faults;

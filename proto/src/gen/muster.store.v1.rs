@@ -611,6 +611,28 @@ pub struct Person {
     pub sealed_values: ::prost::alloc::vec::Vec<u8>,
     #[prost(bytes = "vec", tag = "3")]
     pub nonce: ::prost::alloc::vec::Vec<u8>,
+    /// What a staff list says that is not personal by itself.
+    #[prost(message, optional, tag = "4")]
+    pub facts: ::core::option::Option<PersonFacts>,
+    /// The blind references under which the person is known now; empty: not known.
+    #[prost(bytes = "vec", tag = "5")]
+    pub by_address: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "6")]
+    pub by_employee_number: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "7")]
+    pub by_name: ::prost::alloc::vec::Vec<u8>,
+    /// The person that this one turned out to be; its own values are kept and not shown.
+    #[prost(bytes = "vec", tag = "8")]
+    pub same_as: ::prost::alloc::vec::Vec<u8>,
+    /// Persons who turned out to be this one.
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub also: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// When the values were destroyed.
+    #[prost(int64, tag = "10")]
+    pub erased_ms: i64,
+    /// The import that last listed the person as staff.
+    #[prost(string, tag = "11")]
+    pub listed_by: ::prost::alloc::string::String,
 }
 impl ::prost::Name for Person {
     const NAME: &'static str = "Person";
@@ -623,11 +645,40 @@ impl ::prost::Name for Person {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PersonFacts {
+    #[prost(string, tag = "1")]
+    pub department: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub location: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub cost_center: ::prost::alloc::string::String,
+    /// A person's id.
+    #[prost(bytes = "vec", tag = "4")]
+    pub manager: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, optional, tag = "5")]
+    pub starts_ms: ::core::option::Option<i64>,
+    /// The last day.
+    #[prost(int64, optional, tag = "6")]
+    pub ends_ms: ::core::option::Option<i64>,
+}
+impl ::prost::Name for PersonFacts {
+    const NAME: &'static str = "PersonFacts";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.PersonFacts".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.PersonFacts".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PersonValues {
     #[prost(string, tag = "1")]
     pub display_name: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub email: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub employee_number: ::prost::alloc::string::String,
 }
 impl ::prost::Name for PersonValues {
     const NAME: &'static str = "PersonValues";
@@ -639,11 +690,15 @@ impl ::prost::Name for PersonValues {
         "/muster.store.v1.PersonValues".into()
     }
 }
-/// Blind index: a keyed hash of a name or address to the person.
+/// Blind index: a keyed hash of a name, address or employee number to the person.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PersonReference {
+    /// Empty: nobody is known by the name alone.
     #[prost(bytes = "vec", tag = "1")]
     pub person_id: ::prost::alloc::vec::Vec<u8>,
+    /// Several persons have this name; the one above is whoever is known by it alone.
+    #[prost(bool, tag = "2")]
+    pub shared: bool,
 }
 impl ::prost::Name for PersonReference {
     const NAME: &'static str = "PersonReference";

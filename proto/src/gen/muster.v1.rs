@@ -332,6 +332,9 @@ pub struct ImportRow {
     pub reason: ::prost::alloc::string::String,
     #[prost(string, tag = "4")]
     pub device: ::prost::alloc::string::String,
+    /// persons/ID, of a row about a person.
+    #[prost(string, tag = "5")]
+    pub person: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ImportRow {
     const NAME: &'static str = "ImportRow";

@@ -21,7 +21,7 @@ use tonic::Status;
 use tower::{Layer, Service};
 
 use crate::{
-    registry::{Registry, Role},
+    registry::{Registry, Role, Sight},
     tls::{listener, peer::Caller},
 };
 
@@ -30,19 +30,22 @@ use crate::{
 enum Needs {
     /// An account that is not disabled, whatever its roles.
     Account,
+    /// A role that looks at records; the answer is narrowed to those that it may see ([`Actor::sight`]).
+    Sight,
     /// This role, or the one that has them all.
     Role(Role),
 }
 
 /// Every method that is served on `api`.
 const METHODS: &[(&str, Needs)] = &[
-    ("/muster.v1.Query/ListDevices", Needs::Role(Role::Reader)),
-    ("/muster.v1.Query/GetDevice", Needs::Role(Role::Reader)),
-    ("/muster.v1.Query/GetInventory", Needs::Role(Role::Reader)),
-    ("/muster.v1.Query/ListDeviceHistory", Needs::Role(Role::Reader)),
-    ("/muster.v1.Query/ListSoftware", Needs::Role(Role::Reader)),
-    ("/muster.v1.Query/ListFlags", Needs::Role(Role::Reader)),
-    ("/muster.v1.Query/Lookup", Needs::Role(Role::Reader)),
+    ("/muster.v1.Query/ListDevices", Needs::Sight),
+    ("/muster.v1.Query/ListAssets", Needs::Sight),
+    ("/muster.v1.Query/GetDevice", Needs::Sight),
+    ("/muster.v1.Query/GetInventory", Needs::Sight),
+    ("/muster.v1.Query/ListDeviceHistory", Needs::Sight),
+    ("/muster.v1.Query/ListSoftware", Needs::Sight),
+    ("/muster.v1.Query/ListFlags", Needs::Sight),
+    ("/muster.v1.Query/Lookup", Needs::Sight),
     ("/muster.v1.Admin/CreateToken", Needs::Role(Role::Admin)),
     ("/muster.v1.Admin/ListTokens", Needs::Role(Role::Admin)),
     ("/muster.v1.Admin/RevokeToken", Needs::Role(Role::Admin)),
@@ -68,6 +71,8 @@ const SHOWN_PATH: usize = 120;
 pub struct Actor {
     /// The account's name, such as `operator/alice`.
     pub name: String,
+    /// Which records it sees. What narrows nothing must be asked for with a role that sees all.
+    pub sight: Sight,
 }
 
 impl Actor {
@@ -152,6 +157,8 @@ enum Refused {
     NoMethod,
     #[error("{name} needs the role {role} for this: ask an admin to give it")]
     Role { name: String, role: Role },
+    #[error("{name} needs a role that looks at records, such as reader: ask an admin to give it")]
+    Sight { name: String },
 }
 
 /// Whether a call may go on, and as whom.
@@ -171,10 +178,12 @@ fn decide(registry: &Registry, caller: Option<&Caller>, path: &str) -> Result<Ac
     }
     match needs(path).ok_or(Refused::NoMethod)? {
         Needs::Account => {}
+        Needs::Sight if account.sight() != Sight::Departments(Vec::new()) => {}
+        Needs::Sight => return Err(Refused::Sight { name }),
         Needs::Role(role) if account.may(role) => {}
         Needs::Role(role) => return Err(Refused::Role { name, role }),
     }
-    Ok(Actor { name })
+    Ok(Actor { name, sight: account.sight() })
 }
 
 /// Lets calls through that the table allows.
@@ -280,14 +289,18 @@ mod tests {
 
     async fn registry() -> Arc<Registry> {
         let registry = Registry::new(Arc::new(MemoryStore::default()));
-        for (name, roles) in [
-            ("alice", &[Role::Admin][..]),
-            ("rita", &[Role::Reader]),
-            ("paul", &[Role::Procurement]),
-            ("nora", &[]),
+        for (name, roles, department) in [
+            ("alice", &[Role::Admin][..], None),
+            ("rita", &[Role::Reader], None),
+            ("paul", &[Role::Procurement], None),
+            ("nora", &[], None),
+            ("kim", &[Role::Custodian], Some("Sales".to_owned())),
+            ("karl", &[Role::Custodian], None),
+            ("emma", &[Role::Employee], None),
         ] {
+            let departments = department.as_slice();
             registry
-                .set_operator(&name.parse().unwrap(), roles, "init", Timestamp::from_millis(1))
+                .set_operator(&name.parse().unwrap(), roles, departments, "init", Timestamp::from_millis(1))
                 .await
                 .unwrap();
         }
@@ -300,6 +313,7 @@ mod tests {
 
         let registry = registry().await;
         let (list, token) = ("/muster.v1.Query/ListDevices", "/muster.v1.Admin/CreateToken");
+        let agents = "/muster.v1.Admin/ListAgents";
         let (import, health) = ("/muster.v1.Admin/Import", "/grpc.health.v1.Health/Check");
         let agent = || PeerName::Agent(AgentId::from_bytes([7; 16]));
         let cases = [
@@ -309,7 +323,11 @@ mod tests {
             ("reader on a write", operator("rita"), Api, token, false),
             ("reader imports", operator("rita"), Api, import, false),
             ("procurement imports", operator("paul"), Api, import, true),
-            ("procurement reads", operator("paul"), Api, list, false),
+            ("procurement reads", operator("paul"), Api, list, true),
+            ("custodian reads", operator("kim"), Api, list, true),
+            ("custodian reads what isn't narrowed", operator("kim"), Api, agents, false),
+            ("custodian of nothing reads", operator("karl"), Api, list, false),
+            ("employee reads", operator("emma"), Api, list, false),
             ("no role reads", operator("nora"), Api, list, false),
             ("no role asks for health", operator("nora"), Api, health, true),
             ("no account", operator("mallory"), Api, list, false),

@@ -419,8 +419,15 @@ fn answer(rows: &Rows, question: &Question, token: Option<&[u8]>) -> Result<u64>
         Question::Flags => rows.flags().iter().map(|(_, count)| count).sum(),
         Question::Software { filter, by } => {
             let (filter, order) = (Filter::parse(filter)?, "".parse::<OrderBy>()?);
-            let request =
-                SoftwareRequest { filter: &filter, by: *by, order: &order, token: None, size: 50, now };
+            let request = SoftwareRequest {
+                filter: &filter,
+                on: &Filter::All,
+                by: *by,
+                order: &order,
+                token: None,
+                size: 50,
+                now,
+            };
             rows.software(&request)?.total
         }
     })

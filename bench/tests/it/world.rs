@@ -87,7 +87,7 @@ impl World {
         let app = Arc::new(App::open(&settings).await.unwrap());
         let now = SystemClock.now();
         let admin = "admin".parse().unwrap();
-        app.registry.set_operator(&admin, &[Role::Admin], "test", now).await.unwrap();
+        app.registry.set_operator(&admin, &[Role::Admin], &[], "test", now).await.unwrap();
         let bundle = ClientBundle::make(&app.authority, &PeerName::Operator(admin), now).unwrap();
         let stop = CancellationToken::new();
         let bound = Bound::bind(app.clone(), settings, stop.clone()).await.unwrap();

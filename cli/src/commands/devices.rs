@@ -2,7 +2,7 @@
 
 use muster_proto::v1::{Device, ListDevicesRequest, ListDevicesResponse, Severity};
 
-use super::{Paging, bare_id, count_note};
+use super::{Paging, bare_id, list_note};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
@@ -20,7 +20,14 @@ Filters follow google.aip.dev/160:
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Words {
-    /// Only devices that match
+    #[command(flatten)]
+    list: List,
+}
+
+/// What every list of records can be asked for.
+#[derive(Debug, clap::Args)]
+pub(crate) struct List {
+    /// Only what matches
     #[arg(long, short, value_name = "FILTER", default_value = "", hide_default_value = true)]
     filter: String,
     /// Fields to sort by, such as 'last_seen desc, hostname'
@@ -32,22 +39,40 @@ pub(crate) struct Words {
 
 /// Asks for the list.
 pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Result<Answer, Failure> {
+    let query = session.query.clone();
+    let ask = |request| {
+        let mut query = query.clone();
+        async move { query.list_devices(request).await }
+    };
+    Ok(answer(&every_page(&words.list, session, ask).await?, screen))
+}
+
+/// One page, or with `--all` every page as one.
+pub(super) async fn every_page<F>(
+    list: &List,
+    session: &Session,
+    question: impl Fn(tonic::Request<ListDevicesRequest>) -> F,
+) -> Result<ListDevicesResponse, Failure>
+where
+    F: Future<Output = Result<tonic::Response<ListDevicesResponse>, tonic::Status>>,
+{
+    let List { filter, order_by, paging } = list;
     let mut whole = ListDevicesResponse::default();
-    let mut token = words.paging.first_token();
+    let mut token = paging.first_token();
     loop {
         let request = ListDevicesRequest {
-            page_size: words.paging.size(),
+            page_size: paging.size(),
             page_token: token,
-            filter: words.filter.clone(),
-            order_by: words.order_by.clone(),
+            filter: filter.clone(),
+            order_by: order_by.clone(),
             min_position: String::new(),
         };
-        let page = session.explain(session.query.clone().list_devices(ask(request)).await)?;
+        let page = session.explain(question(ask(request)).await)?;
         whole.devices.extend(page.devices);
         whole.total_size = page.total_size;
         whole.next_page_token = page.next_page_token;
-        if !words.paging.goes_on(&whole.next_page_token) {
-            return Ok(answer(&whole, screen));
+        if !paging.goes_on(&whole.next_page_token) {
+            return Ok(whole);
         }
         token = whole.next_page_token.clone();
     }
@@ -77,12 +102,7 @@ fn answer(response: &ListDevicesResponse, screen: &Screen) -> Answer {
             Cell::text(bare_id(&device.name)).in_tone(Tone::Quiet),
         ]);
     }
-    let notes = if response.devices.is_empty() && response.total_size == 0 {
-        vec!["no device matches".to_owned()]
-    } else {
-        let noun = "device";
-        vec![count_note(response.devices.len(), response.total_size, noun, &response.next_page_token)]
-    };
+    let notes = list_note(response.devices.len(), response.total_size, "device", &response.next_page_token);
     Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: None }
 }
 
@@ -131,7 +151,7 @@ fn seen(device: &Device, screen: &Screen) -> Cell {
 }
 
 /// The tone of the gravest finding.
-fn worst(device: &Device) -> Tone {
+pub(super) fn worst(device: &Device) -> Tone {
     device.flags.iter().map(|flag| flag.severity()).max().map_or(Tone::Plain, tone)
 }
 

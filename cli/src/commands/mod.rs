@@ -4,6 +4,7 @@
 //! making of the [`Answer`] a plain function of the collector's answer, so that its tests need no collector.
 
 mod agents;
+mod assets;
 mod carried;
 mod device;
 mod devices;
@@ -28,6 +29,8 @@ use crate::{
 pub(crate) enum Command {
     /// List devices
     Devices(devices::Words),
+    /// List assets of every category: devices, peripherals, subscriptions, contracts, stock
+    Assets(assets::Words),
     /// Show everything about one device
     Device(device::Words),
     /// List software titles and how many devices have them
@@ -60,6 +63,7 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
     let mut failure = None;
     let answer: Answer = match &arguments.command {
         Command::Devices(words) => devices::run(words, &session, screen).await,
+        Command::Assets(words) => assets::run(words, &session, screen).await,
         Command::Device(words) => device::run(words, &session, screen).await,
         Command::Software(words) => software::run(words, &session).await,
         Command::Flags(words) => flags::run(words, &session, screen).await,
@@ -106,6 +110,14 @@ impl Paging {
     fn goes_on(&self, token: &str) -> bool {
         self.all && !token.is_empty()
     }
+}
+
+/// The sentence below a list of records: that nothing matches, or how many of how many.
+fn list_note(shown: usize, total: i64, noun: &str, next_token: &str) -> Vec<String> {
+    if shown == 0 && total == 0 {
+        return vec![format!("no {noun} matches")];
+    }
+    vec![count_note(shown, total, noun, next_token)]
 }
 
 /// The sentence below a list: how many of how many, and how to see the rest.

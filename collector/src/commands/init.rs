@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
     Vault::open(&data.join(places::VAULT))?;
     let store = app::open_store(&settings).await?;
     let admin: ShortName = FIRST_OPERATOR.parse().context("the first operator's name")?;
-    Registry::new(Arc::clone(&store)).set_operator(&admin, &[Role::Admin], "init", now).await?;
+    Registry::new(Arc::clone(&store)).set_operator(&admin, &[Role::Admin], &[], "init", now).await?;
     store.close().await?;
     let folder = data.join(places::OPERATOR);
     operator::write_bundle(&authority, &settings, &admin, &folder, now)?;

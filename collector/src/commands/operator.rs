@@ -32,6 +32,10 @@ pub(crate) struct Arguments {
     /// What it may do; needs the collector stopped, since it changes the registry
     #[arg(long = "role", value_name = "ROLE")]
     roles: Vec<Role>,
+    /// Of a custodian: a department that it answers for, with all below it, such as "Sales" or "Sales/EMEA"; again for
+    /// each.
+    #[arg(long = "department", value_name = "DEPARTMENT", requires = "roles")]
+    departments: Vec<String>,
     /// Where key, certificate, roots and config.toml go
     #[arg(long, value_name = "DIR")]
     folder: Option<PathBuf>,
@@ -40,7 +44,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
-    let Arguments { name, roles, folder, config } = arguments;
+    let Arguments { name, roles, departments, folder, config } = arguments;
     let settings = config::read(&config.config)?;
     let authority = authority::load(&settings.data_dir.join(places::AUTHORITY))?;
     let now = SystemClock.now();
@@ -48,7 +52,7 @@ pub(crate) async fn run(arguments: Arguments) -> anyhow::Result<()> {
         let store = app::open_store(&settings)
             .await
             .context("a role is given while the collector is stopped: stop it, try again, start it")?;
-        Registry::new(Arc::clone(&store)).set_operator(&name, &roles, "operator", now).await?;
+        Registry::new(Arc::clone(&store)).set_operator(&name, &roles, &departments, "operator", now).await?;
         store.close().await?;
     }
     let folder = folder.unwrap_or_else(|| {

@@ -9,6 +9,7 @@ use muster_common::{
     page::{InvalidPageToken, MAX_ORDER_KEYS, OrderBy, PageToken, SortValue, list_digest},
     time::Timestamp,
 };
+use roaring::RoaringBitmap;
 
 use super::{
     catalogue::Catalogue,
@@ -36,6 +37,8 @@ pub enum SoftwareBy {
 pub struct SoftwareRequest<'a> {
     /// Which packages, by the fields that `software:( … )` has.
     pub filter: &'a Filter,
+    /// On which devices; what none of them has is not listed, and no other is counted.
+    pub on: &'a Filter,
     /// What the rows are.
     pub by: SoftwareBy,
     /// By `devices`, `name`, `type`, and for versions any other field of a package; empty for the most frequent
@@ -89,16 +92,22 @@ struct Entry {
 impl Fleet {
     /// The next page of the software that matches.
     pub fn software(&self, request: &SoftwareRequest<'_>) -> Result<SoftwarePage, QueryError> {
-        let SoftwareRequest { filter, by, order, token, size, now } = request;
+        let SoftwareRequest { filter, on, by, order, token, size, now } = request;
         let keys = sort_keys(order, *by)?;
         let kind = match by {
             SoftwareBy::Title => "software titles",
             SoftwareBy::Version => "software versions",
         };
-        let digest = list_digest(kind, filter, order);
+        let digest = match on {
+            Filter::All => list_digest(kind, filter, order),
+            on => list_digest(kind, &Filter::And(vec![(*on).clone(), (*filter).clone()]), order),
+        };
         let token = token.map(|bytes| PageToken::from_bytes(bytes, digest)).transpose()?;
         let catalogue = self.catalogue();
-        let entries = entries(catalogue, filter, *by, *now)?;
+        let entries = match on {
+            Filter::All => entries(catalogue, filter, *by, *now)?,
+            on => entries_on(catalogue, &self.query(on, *now)?, filter, *by, *now)?,
+        };
         let after = token.map(|token| place(catalogue, &keys, &token)).transpose()?;
         let size = *size as usize;
         let id = |index: u32| id_of(catalogue, *by, entries[index as usize].number);
@@ -184,6 +193,32 @@ fn entries(
     };
     entries.retain(|entry| entry.devices > 0);
     Ok(entries)
+}
+
+/// The same for some devices only.
+fn entries_on(
+    catalogue: &Catalogue,
+    devices: &RoaringBitmap,
+    filter: &Filter,
+    by: SoftwareBy,
+    now: Timestamp,
+) -> Result<Vec<Entry>, QueryError> {
+    let on = |numbers: &[u32]| {
+        let mut with = catalogue.devices_with(&numbers.iter().copied().collect());
+        with &= devices;
+        with.len()
+    };
+    let found = catalogue.query(filter, now)?;
+    let groups: Vec<Vec<u32>> = match by {
+        SoftwareBy::Title => catalogue.by_title(&found).into_iter().map(|(_, numbers)| numbers).collect(),
+        SoftwareBy::Version => found.iter().map(|number| vec![number]).collect(),
+    };
+    let entry = |numbers: Vec<u32>| {
+        let versions = numbers.iter().filter(|number| on(&[**number]) > 0).count() as u32;
+        let number = *numbers.first()?;
+        (versions > 0).then(|| Entry { number, versions, devices: on(&numbers) })
+    };
+    Ok(groups.into_iter().filter_map(entry).collect())
 }
 
 fn keys_of(catalogue: &Catalogue, keys: &[(Key, bool)], entry: &Entry) -> Keys {

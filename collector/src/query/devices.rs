@@ -1,7 +1,9 @@
 //! Lists of devices, and one device now or as it was.
 
 use muster_common::{
-    device::Device,
+    asset::Category,
+    device::{Device, Field},
+    filter::{Comparison, FieldPath, Filter, Operator, Value},
     id::DeviceId,
     page::{OrderBy, page_size},
     time::Timestamp,
@@ -9,7 +11,7 @@ use muster_common::{
 use muster_proto::{convert::from_timestamp, v1};
 
 use super::{
-    Query, QueryFailure, convert, page,
+    Query, QueryFailure, View, convert, page,
     persons::{Names, of_device},
 };
 use crate::{
@@ -18,7 +20,7 @@ use crate::{
     records::{Read, key},
 };
 
-impl Query {
+impl View<'_> {
     /// A page of the devices that match.
     ///
     /// # Errors
@@ -27,9 +29,28 @@ impl Query {
         &self,
         request: &v1::ListDevicesRequest,
     ) -> Result<v1::ListDevicesResponse, QueryFailure> {
+        self.list(request, devices_alone).await
+    }
+
+    /// A page of the assets of all categories that match.
+    ///
+    /// # Errors
+    /// As [`Self::list_devices`].
+    pub async fn list_assets(
+        &self,
+        request: &v1::ListDevicesRequest,
+    ) -> Result<v1::ListDevicesResponse, QueryFailure> {
+        self.list(request, |filter| filter).await
+    }
+
+    async fn list(
+        &self,
+        request: &v1::ListDevicesRequest,
+        of: fn(Filter) -> Filter,
+    ) -> Result<v1::ListDevicesResponse, QueryFailure> {
         let v1::ListDevicesRequest { page_size: size, page_token, filter, order_by, min_position } = request;
         self.reach(min_position).await?;
-        let filter = self.with_persons(page::filter(filter)?).await?;
+        let filter = self.narrowed(of(self.with_persons(page::filter(filter)?).await?));
         let order: OrderBy = order_by.parse()?;
         let token = page::decode(page_token)?;
         let listed = self.index.read().list(&ListRequest {
@@ -54,17 +75,23 @@ impl Query {
     /// When there is none by that name, or there was none then.
     pub async fn get_device(&self, request: &v1::GetDeviceRequest) -> Result<v1::Device, QueryFailure> {
         let v1::GetDeviceRequest { name, as_of } = request;
-        let mut device = self.record_of(self.named(name)?).await?;
+        let mut device = self.device_named(name).await?;
         let mut seen = self.pipeline.presence().of(device.id);
         if let Some(at) = as_of.as_ref().map(from_timestamp) {
+            let id = device.id;
             self.rewind(&mut device, at).await?;
+            if !self.sees(&device) {
+                return Err(QueryFailure::NotYet { device: id, time: at });
+            }
             // Presence is memory and has no past: what was heard later says nothing of then.
             seen = seen.filter(|seen| seen.last <= at).map(|seen| Seen { connected: false, ..seen });
         }
         let names = self.names(of_device(&device)).await?;
         Ok(convert::device(&device, seen, &names))
     }
+}
 
+impl Query {
     /// A device as it is shown now.
     fn shown(&self, device: &Device, names: &Names) -> v1::Device {
         convert::device(device, self.pipeline.presence().of(device.id), names)
@@ -102,4 +129,17 @@ impl Query {
         back.finish(at);
         Ok(())
     }
+}
+
+/// A filter that assets of other categories don't match. A record without a category is a device's.
+fn devices_alone(filter: Filter) -> Filter {
+    let is = |value| {
+        let field = FieldPath::new(Field::Category.name()).expect("the name of a field is a path");
+        Filter::Comparison(Comparison { field, operator: Operator::Equal, value })
+    };
+    let is_device = Filter::Or(vec![
+        Filter::Not(Box::new(is(Value::Any))),
+        is(Value::Exact(Category::Device.name().to_owned())),
+    ]);
+    Filter::And(vec![is_device, filter])
 }

@@ -9,13 +9,13 @@ use muster_common::{
 };
 use muster_proto::v1;
 
-use super::{Query, QueryFailure, convert, page};
+use super::{Query, QueryFailure, View, convert, page};
 use crate::index::{DevicePage, ListRequest};
 
 /// The column of flags.
 const FLAG: &str = "flag";
 
-impl Query {
+impl View<'_> {
     /// A page of flags, in the order of the devices' host names.
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Query {
     ) -> Result<v1::ListFlagsResponse, QueryFailure> {
         let v1::ListFlagsRequest { page_size: size, page_token, filter, code } = request;
         let code = read_code(code)?;
-        let filter = self.with_persons(page::filter(filter)?).await?;
+        let filter = self.narrowed(self.with_persons(page::filter(filter)?).await?);
         let flagged = Filter::And(vec![filter.clone(), has_flag(code)]);
         let now = self.now();
         let size = page_size(*size);
@@ -65,7 +65,9 @@ impl Query {
             counts: self.flag_counts(&filter, now)?,
         })
     }
+}
 
+impl Query {
     fn page_of(
         &self,
         filter: &Filter,

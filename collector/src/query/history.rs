@@ -10,7 +10,7 @@ use muster_common::{
 };
 use muster_proto::{convert::to_timestamp, store::v1 as stored, v1};
 
-use super::{Query, QueryFailure, inventory::Titles, page, persons::Names};
+use super::{QueryFailure, View, inventory::Titles, page, persons::Names};
 use crate::{
     records::{Malformed, claim_from_stored, key},
     store::{CatalogueId, Key},
@@ -19,7 +19,7 @@ use crate::{
 /// Titles that an entry names on the wire.
 const NAMED: usize = 100;
 
-impl Query {
+impl View<'_> {
     /// A page of a device's history, newest first.
     ///
     /// # Errors
@@ -29,11 +29,13 @@ impl Query {
         request: &v1::ListDeviceHistoryRequest,
     ) -> Result<v1::ListDeviceHistoryResponse, QueryFailure> {
         let v1::ListDeviceHistoryRequest { parent, page_size: size, page_token } = request;
-        let device = self.named(parent)?;
+        let device = self.device_named(parent).await?.id;
+        let oldest = self.oldest_seen(device).await?;
         let after = page::decode(page_token)?.map(|token| after(device, &token)).transpose()?;
         let size = page_size(*size) as usize;
         let mut found: Vec<(Key, stored::HistoryEntry)> =
             self.records().scan(&key::history_of(device), after.as_ref(), size + 1).await?;
+        found.retain(|(_, entry)| entry.version > oldest);
         let more = found.len() > size;
         found.truncate(size);
         let next = found.last().filter(|_| more).map(|(_, last)| last.version.to_be_bytes());
@@ -44,6 +46,33 @@ impl Query {
             entries: entries.iter().map(|entry| shown(entry, &titles, &names)).collect::<Result<_, _>>()?,
             next_page_token: page::encode(next.as_ref().map(<[u8; 8]>::as_slice)),
         })
+    }
+}
+
+impl View<'_> {
+    /// The version after which the asker sees the history: where the device came from another department, what was
+    /// before is that department's.
+    async fn oldest_seen(&self, device: DeviceId) -> Result<u64, QueryFailure> {
+        if self.is_whole() {
+            return Ok(0);
+        }
+        let mut oldest = 0;
+        self.walk_back(device, |entry| {
+            let moved = entry.changes.iter().find(|change| change.name == Field::Department.name());
+            let Some(moved) = moved else { return Ok(true) };
+            let before = match winner(&moved.before)? {
+                Some(Value::Text(text)) => Some(text),
+                Some(_) | None => None,
+            };
+            // Before it had any department it was nobody else's.
+            let sees = before.is_none() || self.sees_department(before.as_deref());
+            if !sees {
+                oldest = entry.version;
+            }
+            Ok(sees)
+        })
+        .await?;
+        Ok(oldest)
     }
 }
 

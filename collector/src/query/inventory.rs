@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use muster_proto::{store::v1 as stored, v1};
 use prost::Message;
 
-use super::{Query, QueryFailure};
+use super::{Query, QueryFailure, View};
 use crate::{
     records::{Malformed, Read, SectionHead, Subject, content::Content, key},
     store::CatalogueId,
@@ -17,7 +17,7 @@ const PAGE: usize = 10_000;
 /// Titles by their numbers, each an item without installation.
 pub(super) type Titles = HashMap<CatalogueId, v1::Item>;
 
-impl Query {
+impl View<'_> {
     /// The inventory of a device.
     ///
     /// # Errors
@@ -26,7 +26,7 @@ impl Query {
         &self,
         request: &v1::GetInventoryRequest,
     ) -> Result<v1::Inventory, QueryFailure> {
-        let device = self.record_of(self.named(&request.name)?).await?;
+        let device = self.device_named(&request.name).await?;
         let none = || QueryFailure::NoInventory { device: device.id };
         let binding = device.agents.iter().find(|binding| binding.current).ok_or_else(none)?;
         let read: Read<Subject> = self.records().get(key::subject(&binding.subject)).await?;
@@ -49,7 +49,9 @@ impl Query {
                 .collect::<Result<_, _>>()?,
         })
     }
+}
 
+impl Query {
     /// Reads titles of the catalogue; a number that it does not know is left out.
     pub(super) async fn titles(
         &self,

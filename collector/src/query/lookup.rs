@@ -19,7 +19,7 @@ use muster_proto::{
     limits, v1,
 };
 
-use super::{Query, QueryFailure, convert, history::winner, past::Rewound};
+use super::{Query, QueryFailure, View, convert, history::winner, past::Rewound};
 use crate::{identity::normalise, index::ListRequest};
 
 /// Devices that are looked at for each form of the identifier.
@@ -43,7 +43,7 @@ struct Held {
     to: Option<Timestamp>,
 }
 
-impl Query {
+impl View<'_> {
     /// Every device that had the identifier at a moment.
     ///
     /// # Errors
@@ -103,7 +103,8 @@ impl Query {
         let mut found = BTreeSet::new();
         for value in &wanted.values {
             let field = FieldPath::new(wanted.field.name()).expect("the name of a field is a path");
-            let filter = Filter::Comparison(Comparison { field, operator, value: value.clone() });
+            let filter =
+                self.narrowed(Filter::Comparison(Comparison { field, operator, value: value.clone() }));
             let request =
                 ListRequest { filter: &filter, order: &order, token: None, size: MOST_DEVICES, now };
             found.extend(self.index.read().list(&request)?.devices);
@@ -121,10 +122,14 @@ impl Query {
         let resolved = self.index.read().resolve(id);
         let Some(id) = resolved else { return Ok(None) };
         let mut device = self.record_of(id).await?;
-        if device.first_seen > at {
+        if device.first_seen > at || !self.sees(&device) {
             return Ok(None);
         }
         let Some(Held { from, to }) = self.held(&mut device, wanted, at).await? else { return Ok(None) };
+        // As it was then: what another department did with it is that department's.
+        if !self.sees(&device) {
+            return Ok(None);
+        }
         let person =
             [Field::AssignedTo, Field::Owner].into_iter().find_map(|field| match device.value(field) {
                 Some(Fact::Person(person)) => Some(*person),
@@ -142,7 +147,9 @@ impl Query {
             source: claim.map(|claim| claim.source.to_string()).unwrap_or_default(),
         }))
     }
+}
 
+impl Query {
     /// Takes the device back to the moment; since when and until when it had the identifier, if it had it then.
     async fn held(
         &self,

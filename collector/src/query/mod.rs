@@ -1,8 +1,8 @@
 //! All reads: devices, their inventory and history, software, flags, and who had an identifier when.
 //!
 //! Lists, counts and orders come from the index, what is shown of a device from its record, the past from its history.
-//! Personal values are opened here, for the answer alone, and nowhere kept. Knows nothing of who asks: [`service`] is
-//! the door that gRPC comes through, and `authz` stands before it.
+//! Personal values are opened here, for the answer alone, and nowhere kept. [`View`] is the reads as one asker may see
+//! them; [`service`] is the door that gRPC comes through, and `authz` stands before it.
 //!
 //! Modules stand in the order of the schema's methods.
 
@@ -12,6 +12,7 @@ mod convert;
 mod failure;
 pub mod page;
 mod persons;
+mod view;
 
 mod devices;
 mod past;
@@ -35,6 +36,7 @@ use std::sync::Arc;
 use muster_common::{id::DeviceId, time::Timestamp};
 
 pub use failure::QueryFailure;
+pub use view::View;
 
 use crate::{index::Index, pipeline::Pipeline, records::Records, registry::Persons, store::Position};
 
@@ -73,11 +75,13 @@ impl Query {
 
     /// The device of a resource name, or the one that it was merged into.
     fn named(&self, name: &str) -> Result<DeviceId, QueryFailure> {
-        let malformed = || QueryFailure::Name { name: name.chars().take(64).collect() };
-        let id: DeviceId = name
-            .strip_prefix("devices/")
-            .and_then(|id| id.to_ascii_lowercase().parse().ok())
-            .ok_or_else(malformed)?;
+        let id = id_of(name)?;
         self.index.read().resolve(id).ok_or(QueryFailure::NoDevice { device: id })
     }
+}
+
+/// The id in a resource name.
+fn id_of(name: &str) -> Result<DeviceId, QueryFailure> {
+    let malformed = || QueryFailure::Name { name: name.chars().take(64).collect() };
+    name.strip_prefix("devices/").and_then(|id| id.to_ascii_lowercase().parse().ok()).ok_or_else(malformed)
 }

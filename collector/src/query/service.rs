@@ -5,8 +5,8 @@ use std::sync::Arc;
 use muster_proto::v1::{self, query_server};
 use tonic::{Request, Response, Status};
 
-use super::Query;
-use crate::status;
+use super::{Query, QueryFailure};
+use crate::{authz::Actor, registry::Sight, status};
 
 /// `muster.v1.Query`.
 #[derive(Debug, Clone)]
@@ -32,69 +32,64 @@ impl query_server::Query for QueryService {
         &self,
         request: Request<v1::ListDevicesRequest>,
     ) -> Result<Response<v1::ListDevicesResponse>, Status> {
-        self.query
-            .list_devices(request.get_ref())
-            .await
-            .map(Response::new)
-            .map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).list_devices(request.get_ref()).await)
+    }
+
+    async fn list_assets(
+        &self,
+        request: Request<v1::ListDevicesRequest>,
+    ) -> Result<Response<v1::ListDevicesResponse>, Status> {
+        answered(self.query.seen_by(sight(&request)?).list_assets(request.get_ref()).await)
     }
 
     async fn get_device(
         &self,
         request: Request<v1::GetDeviceRequest>,
     ) -> Result<Response<v1::Device>, Status> {
-        self.query
-            .get_device(request.get_ref())
-            .await
-            .map(Response::new)
-            .map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).get_device(request.get_ref()).await)
     }
 
     async fn get_inventory(
         &self,
         request: Request<v1::GetInventoryRequest>,
     ) -> Result<Response<v1::Inventory>, Status> {
-        self.query
-            .get_inventory(request.get_ref())
-            .await
-            .map(Response::new)
-            .map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).get_inventory(request.get_ref()).await)
     }
 
     async fn list_device_history(
         &self,
         request: Request<v1::ListDeviceHistoryRequest>,
     ) -> Result<Response<v1::ListDeviceHistoryResponse>, Status> {
-        let listed = self.query.list_device_history(request.get_ref()).await;
-        listed.map(Response::new).map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).list_device_history(request.get_ref()).await)
     }
 
     async fn list_software(
         &self,
         request: Request<v1::ListSoftwareRequest>,
     ) -> Result<Response<v1::ListSoftwareResponse>, Status> {
-        self.query
-            .list_software(request.get_ref())
-            .await
-            .map(Response::new)
-            .map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).list_software(request.get_ref()).await)
     }
 
     async fn list_flags(
         &self,
         request: Request<v1::ListFlagsRequest>,
     ) -> Result<Response<v1::ListFlagsResponse>, Status> {
-        self.query
-            .list_flags(request.get_ref())
-            .await
-            .map(Response::new)
-            .map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).list_flags(request.get_ref()).await)
     }
 
     async fn lookup(
         &self,
         request: Request<v1::LookupRequest>,
     ) -> Result<Response<v1::LookupResponse>, Status> {
-        self.query.lookup(request.get_ref()).await.map(Response::new).map_err(|error| status::query(&error))
+        answered(self.query.seen_by(sight(&request)?).lookup(request.get_ref()).await)
     }
+}
+
+/// What the asker may see.
+fn sight<T>(request: &Request<T>) -> Result<&Sight, Status> {
+    Actor::of(request).map(|actor| &actor.sight)
+}
+
+fn answered<T>(answer: Result<T, QueryFailure>) -> Result<Response<T>, Status> {
+    answer.map(Response::new).map_err(|error| status::query(&error))
 }

@@ -1,12 +1,15 @@
 //! Software over the whole fleet: each version of a title with the number of devices that have it.
 
-use muster_common::page::{OrderBy, page_size};
+use muster_common::{
+    filter::Filter,
+    page::{OrderBy, page_size},
+};
 use muster_proto::v1;
 
-use super::{Query, QueryFailure, convert, page};
+use super::{QueryFailure, View, convert, page};
 use crate::index::{SoftwareBy, SoftwareRequest};
 
-impl Query {
+impl View<'_> {
     /// A page of the software that matches, the most frequent first.
     ///
     /// # Errors
@@ -20,6 +23,7 @@ impl Query {
         let token = page::decode(page_token)?;
         let listed = self.index.read().software(&SoftwareRequest {
             filter: &filter,
+            on: &self.narrowed(Filter::All),
             by: SoftwareBy::Version,
             order: &OrderBy::default(),
             token: token.as_deref(),

@@ -8,7 +8,7 @@ use muster_common::{governance::Role, time::Timestamp, trust::name::ShortName};
 use muster_proto::store::v1 as stored;
 use prost::Message;
 
-use super::{Registry, RegistryError};
+use super::{Registry, RegistryError, Sight};
 use crate::{
     records::{Read, key, put},
     store::{Commit, Key},
@@ -21,6 +21,8 @@ pub struct Account {
     pub name: String,
     /// What it may do.
     pub roles: Vec<Role>,
+    /// Which departments it answers for, as paths from the root; counts for [`Role::Custodian`] alone.
+    pub departments: Vec<String>,
     /// Whether it is shut out for now.
     pub disabled: bool,
 }
@@ -29,6 +31,15 @@ impl Account {
     /// Whether it has a role, or the one that has them all.
     pub fn may(&self, role: Role) -> bool {
         !self.disabled && self.roles.iter().any(|has| *has == role || *has == Role::Admin)
+    }
+
+    /// Which records it sees.
+    pub fn sight(&self) -> Sight {
+        if self.roles.iter().any(|role| role.sees_everything()) {
+            return Sight::Everything;
+        }
+        let is_custodian = self.roles.contains(&Role::Custodian);
+        Sight::Departments(if is_custodian { self.departments.clone() } else { Vec::new() })
     }
 }
 
@@ -65,6 +76,7 @@ impl Registry {
         &self,
         name: &ShortName,
         roles: &[Role],
+        departments: &[String],
         actor: &str,
         now: Timestamp,
     ) -> Result<(), RegistryError> {
@@ -76,11 +88,15 @@ impl Registry {
             roles: roles.iter().map(|role| role.name().to_owned()).collect(),
             created_ms: read.record.as_ref().map_or(now.as_millis(), |account| account.created_ms),
             disabled: false,
+            departments: departments.to_vec(),
         };
         let audit = stored::Audit {
             action: "account.set".to_owned(),
             target: account.name.clone(),
-            detail: account.roles.join(", "),
+            detail: match account.departments.as_slice() {
+                [] => account.roles.join(", "),
+                of => format!("{} of {}", account.roles.join(", "), of.join(", ")),
+            },
         };
         self.records
             .commit(Commit {
@@ -100,8 +116,9 @@ impl Registry {
 
 /// A role that this version does not know gives no right.
 fn from_stored(account: stored::Account) -> Account {
-    let stored::Account { name, roles, created_ms: _, disabled } = account;
-    Account { name, roles: roles.iter().filter_map(|role| role.parse().ok()).collect(), disabled }
+    let stored::Account { name, roles, created_ms: _, disabled, departments } = account;
+    let roles = roles.iter().filter_map(|role| role.parse().ok()).collect();
+    Account { name, roles, departments, disabled }
 }
 
 #[cfg(test)]
@@ -116,7 +133,7 @@ mod tests {
         let store = Arc::new(MemoryStore::default());
         let registry = Registry::new(store.clone());
         let name: ShortName = "alice".parse().unwrap();
-        registry.set_operator(&name, &[Role::Reader], "init", Timestamp::from_millis(1)).await.unwrap();
+        registry.set_operator(&name, &[Role::Reader], &[], "init", Timestamp::from_millis(1)).await.unwrap();
         let again = Registry::new(store);
         assert_eq!(again.account("operator/alice"), None);
         again.load().await.unwrap();

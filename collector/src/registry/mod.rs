@@ -8,12 +8,14 @@ pub mod token;
 mod accounts;
 mod agents;
 mod persons;
+mod sight;
 mod tokens;
 
 pub use accounts::Account;
 pub use agents::{AgentRefused, LiveAgent, StreamPlace};
 pub use muster_common::governance::Role;
 pub use persons::{Person, PersonOutcome, Persons, PersonsError, TakenPerson, name_of};
+pub use sight::Sight;
 pub use tokens::TokenState;
 
 use std::{

@@ -152,7 +152,7 @@ fn check_refused(outcome: Result<v1::ImportReportResponse, Status>, code: Code, 
 
 async fn packages(world: &World, device: &str) -> Vec<String> {
     let request = v1::GetInventoryRequest { name: device.to_owned() };
-    let inventory = world.query.get_inventory(Request::new(request)).await.unwrap().into_inner();
+    let inventory = world.query.get_inventory(by_alice(request)).await.unwrap().into_inner();
     let items = inventory.sections.into_iter().flat_map(|section| section.items);
     let mut names: Vec<String> = items
         .filter_map(|item| match item.kind {
@@ -193,7 +193,7 @@ async fn a_report_is_taken_in_once_and_says_who_brought_it() {
     assert!(detail.starts_with("report 1 of device "), "{detail}");
     let request =
         v1::ListDeviceHistoryRequest { parent: response.device.clone(), page_size: 1, ..Default::default() };
-    let history = world.query.list_device_history(Request::new(request)).await.unwrap().into_inner();
+    let history = world.query.list_device_history(by_alice(request)).await.unwrap().into_inner();
     assert!(history.entries[0].actor.starts_with("operator/alice carrying agent:"), "{history:?}");
 
     let position = world.store.position().await;

@@ -9,6 +9,7 @@ mod index;
 mod pipeline;
 mod query;
 mod records;
+mod rights;
 mod store_conformance;
 mod store_embedded;
 mod store_faults;

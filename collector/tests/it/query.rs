@@ -5,9 +5,9 @@ use muster_proto::{
     convert::to_timestamp,
     v1::{self, query_server::Query},
 };
-use tonic::{Code, Request};
+use tonic::Code;
 
-use crate::world::{Laptop, World, value};
+use crate::world::{Laptop, World, by_alice, value};
 
 fn name(outcome: &muster_collector::pipeline::observation::Outcome) -> String {
     format!("devices/{}", outcome.device)
@@ -34,15 +34,15 @@ async fn devices_are_listed_by_filter_order_and_page() {
 
     let mut request =
         v1::ListDevicesRequest { page_size: 2, order_by: "hostname desc".to_owned(), ..Default::default() };
-    let first = world.query.list_devices(Request::new(request.clone())).await.unwrap().into_inner();
+    let first = world.query.list_devices(by_alice(request.clone())).await.unwrap().into_inner();
     assert_eq!((first.devices.len(), first.total_size), (2, 3));
     assert_eq!(first.devices[0].display_name, "gamma");
     request.page_token = first.next_page_token;
-    let second = world.query.list_devices(Request::new(request.clone())).await.unwrap().into_inner();
+    let second = world.query.list_devices(by_alice(request.clone())).await.unwrap().into_inner();
     assert_eq!(second.devices.len(), 1);
     assert_eq!((second.devices[0].display_name.as_str(), second.next_page_token.as_str()), ("alpha", ""));
     request.filter = "serial:*".to_owned();
-    let other = world.query.list_devices(Request::new(request)).await.unwrap_err();
+    let other = world.query.list_devices(by_alice(request)).await.unwrap_err();
     assert_eq!(other.code(), Code::InvalidArgument, "a token of another list");
 }
 
@@ -61,13 +61,13 @@ async fn a_bad_question_says_where_it_is_wrong() {
 
     let min_position = "1000".to_owned();
     let ahead = v1::ListDevicesRequest { min_position, ..Default::default() };
-    let error = world.query.list_devices(Request::new(ahead)).await.unwrap_err();
+    let error = world.query.list_devices(by_alice(ahead)).await.unwrap_err();
     assert_eq!(error.code(), Code::Unavailable);
     let none = v1::GetDeviceRequest { name: "devices/x".to_owned(), as_of: None };
-    assert_eq!(world.query.get_device(Request::new(none)).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(world.query.get_device(by_alice(none)).await.unwrap_err().code(), Code::InvalidArgument);
     let name = "devices/6f1c0d52-8a6e-4b0e-9a44-0d6f9e5f2c11".to_owned();
     let none = v1::GetDeviceRequest { name, as_of: None };
-    assert_eq!(world.query.get_device(Request::new(none)).await.unwrap_err().code(), Code::NotFound);
+    assert_eq!(world.query.get_device(by_alice(none)).await.unwrap_err().code(), Code::NotFound);
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn a_device_is_shown_now_and_as_it_was() {
 
     let at = async |time: Timestamp| {
         let request = v1::GetDeviceRequest { name: device.clone(), as_of: Some(to_timestamp(time)) };
-        world.query.get_device(Request::new(request)).await.map(tonic::Response::into_inner)
+        world.query.get_device(by_alice(request)).await.map(tonic::Response::into_inner)
     };
     let past = at(then).await.unwrap();
     assert_eq!((value(&past, "hostname"), value(&past, "ip")), ("alpha", "192.0.2.1"));
@@ -111,7 +111,7 @@ async fn inventory_and_history_name_the_packages() {
     world.report(&laptop).await;
 
     let request = v1::GetInventoryRequest { name: device.clone() };
-    let inventory = world.query.get_inventory(Request::new(request)).await.unwrap().into_inner();
+    let inventory = world.query.get_inventory(by_alice(request)).await.unwrap().into_inner();
     assert_eq!(inventory.agent_version, "0.1.0");
     let section = inventory.sections.iter().find(|section| section.name == "software.dpkg").unwrap();
     assert_eq!(section.status(), v1::SectionStatus::Complete);
@@ -128,7 +128,7 @@ async fn inventory_and_history_name_the_packages() {
 
     let mut request =
         v1::ListDeviceHistoryRequest { parent: device, page_size: 1, page_token: String::new() };
-    let newest = world.query.list_device_history(Request::new(request.clone())).await.unwrap().into_inner();
+    let newest = world.query.list_device_history(by_alice(request.clone())).await.unwrap().into_inner();
     let entry = &newest.entries[0];
     assert_eq!((entry.software_added, entry.software_removed), (2, 1));
     assert_eq!(
@@ -137,7 +137,7 @@ async fn inventory_and_history_name_the_packages() {
     );
     assert!(entry.actor.starts_with("agent:"));
     request.page_token = newest.next_page_token;
-    let oldest = world.query.list_device_history(Request::new(request)).await.unwrap().into_inner();
+    let oldest = world.query.list_device_history(by_alice(request)).await.unwrap().into_inner();
     assert_eq!((oldest.entries.len(), oldest.next_page_token.as_str()), (1, ""));
     assert!(
         oldest.entries[0].changes.iter().any(|change| change.field == "serial" && change.before.is_empty())
@@ -148,7 +148,7 @@ async fn inventory_and_history_name_the_packages() {
 
     let bought = world.import("serial\nPF9ZZZZZ\n", true).await.rows[0].device.clone();
     let request = v1::GetInventoryRequest { name: bought };
-    let none = world.query.get_inventory(Request::new(request)).await.unwrap_err();
+    let none = world.query.get_inventory(by_alice(request)).await.unwrap_err();
     assert_eq!(none.code(), Code::NotFound);
 }
 
@@ -161,7 +161,7 @@ async fn software_is_counted_over_the_fleet() {
     world.report(&newer).await;
     let list = async |filter: &str| {
         let request = v1::ListSoftwareRequest { filter: filter.to_owned(), ..Default::default() };
-        world.query.list_software(Request::new(request)).await.unwrap().into_inner()
+        world.query.list_software(by_alice(request)).await.unwrap().into_inner()
     };
     let all = list("").await;
     let counts: Vec<_> = all.software.iter().map(|row| (row.version.as_str(), row.device_count)).collect();
@@ -177,7 +177,7 @@ async fn flags_come_in_whole_pages_whatever_their_size() {
     let list = async |code: &str, filter: &str, page_size: i32, page_token: String| {
         let (code, filter) = (code.to_owned(), filter.to_owned());
         let request = v1::ListFlagsRequest { page_size, page_token, filter, code };
-        world.query.list_flags(Request::new(request)).await.map(tonic::Response::into_inner)
+        world.query.list_flags(by_alice(request)).await.map(tonic::Response::into_inner)
     };
     let all = list("", "", 0, String::new()).await.unwrap();
     let keys = |flags: &[v1::DeviceFlag]| -> Vec<(String, String)> {
@@ -221,7 +221,7 @@ async fn lookup_tells_who_had_it_when() {
 
     let look = async |identifier: &str, at: Option<Timestamp>| {
         let request = v1::LookupRequest { identifier: identifier.to_owned(), at: at.map(to_timestamp) };
-        world.query.lookup(Request::new(request)).await.unwrap().into_inner()
+        world.query.lookup(by_alice(request)).await.unwrap().into_inner()
     };
     let now = look("192.0.2.1", None).await;
     assert_eq!((now.matches.len(), now.ambiguous), (1, false));
@@ -260,7 +260,7 @@ async fn lookup_tells_who_had_it_when() {
     assert_eq!((both.matches.len(), both.ambiguous), (2, true));
     assert_eq!(look("Jo Doe", Some(had)).await.matches.len(), 1);
     let empty = v1::LookupRequest::default();
-    assert_eq!(world.query.lookup(Request::new(empty)).await.unwrap_err().code(), Code::InvalidArgument);
+    assert_eq!(world.query.lookup(by_alice(empty)).await.unwrap_err().code(), Code::InvalidArgument);
 }
 
 #[tokio::test]
@@ -276,7 +276,7 @@ async fn persons_are_found_by_name_and_shown_until_they_are_erased() {
     assert_eq!(world.devices("NOT owner:*").await.unwrap(), ["gamma"]);
 
     let request = v1::ListDevicesRequest { filter: "hostname = alpha".to_owned(), ..Default::default() };
-    let list = async || world.query.list_devices(Request::new(request.clone())).await.unwrap().into_inner();
+    let list = async || world.query.list_devices(by_alice(request.clone())).await.unwrap().into_inner();
     assert_eq!(value(&list().await.devices[0], "owner"), "Jo Doe");
     let person = world.persons.find("jo@example.org").await.unwrap().unwrap();
     world.persons.erase(person, "operator/alice", world.now()).await.unwrap();

@@ -16,7 +16,7 @@ use muster_collector::{
     privacy::Vault,
     query::{Query, service::QueryService},
     records::content::RawItem,
-    registry::{Persons, Registry},
+    registry::{Persons, Registry, Sight},
     store::memory::MemoryStore,
     tls::authority::{self, Authority},
 };
@@ -194,13 +194,13 @@ impl World {
     /// A page of devices, as `host` or `model serial`.
     pub(crate) async fn devices(&self, filter: &str) -> Result<Vec<String>, Status> {
         let request = v1::ListDevicesRequest { filter: filter.to_owned(), ..Default::default() };
-        let listed = self.query.list_devices(Request::new(request)).await?.into_inner();
+        let listed = self.query.list_devices(by_alice(request)).await?.into_inner();
         Ok(listed.devices.into_iter().map(|device| device.display_name).collect())
     }
 
     pub(crate) async fn device(&self, name: &str) -> v1::Device {
         let request = v1::GetDeviceRequest { name: name.to_owned(), as_of: None };
-        self.query.get_device(Request::new(request)).await.unwrap().into_inner()
+        self.query.get_device(by_alice(request)).await.unwrap().into_inner()
     }
 
     /// Imports a purchase list as alice.
@@ -217,8 +217,17 @@ impl World {
 
 /// A request as it comes through the door.
 pub(crate) fn by_alice<T>(message: T) -> Request<T> {
+    by("alice", Sight::Everything, message)
+}
+
+/// The same from the custodian of a department.
+pub(crate) fn by_custodian<T>(department: &str, message: T) -> Request<T> {
+    by("kim", Sight::Departments(vec![department.to_owned()]), message)
+}
+
+fn by<T>(name: &str, sight: Sight, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Actor { name: "operator/alice".to_owned() });
+    request.extensions_mut().insert(Actor { name: format!("operator/{name}"), sight });
     request
 }
 

@@ -49,6 +49,23 @@ roles! {
     Admin "admin",
 }
 
+impl Role {
+    /// Whether who has it may look at the records of all departments.
+    pub const fn sees_everything(self) -> bool {
+        match self {
+            Self::Reader
+            | Self::Auditor
+            | Self::Technician
+            | Self::Procurement
+            | Self::Finance
+            | Self::Security
+            | Self::Manager
+            | Self::Admin => true,
+            Self::Custodian | Self::Employee => false,
+        }
+    }
+}
+
 /// A text that names no role.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{found:?} is not one of {known}")]

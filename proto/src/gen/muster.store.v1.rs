@@ -533,6 +533,9 @@ pub struct Account {
     pub created_ms: i64,
     #[prost(bool, tag = "4")]
     pub disabled: bool,
+    /// Of a custodian: paths from the root.
+    #[prost(string, repeated, tag = "5")]
+    pub departments: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for Account {
     const NAME: &'static str = "Account";

@@ -269,6 +269,7 @@ fn check_titles(index: &Index, naive: &Naive) {
     let order = OrderBy::default();
     let request = SoftwareRequest {
         filter: &Filter::All,
+        on: &Filter::All,
         by: SoftwareBy::Title,
         order: &order,
         token: None,

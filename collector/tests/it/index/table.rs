@@ -314,8 +314,15 @@ fn software(fleet: &Fleet, filter: &str, by: SoftwareBy, order: &str) -> Vec<Str
     let (mut rows, mut token) = (Vec::new(), None::<Vec<u8>>);
     loop {
         let token_bytes = token.as_deref();
-        let request =
-            SoftwareRequest { filter: &filter, by, order: &order, token: token_bytes, size: 2, now: now() };
+        let request = SoftwareRequest {
+            filter: &filter,
+            on: &Filter::All,
+            by,
+            order: &order,
+            token: token_bytes,
+            size: 2,
+            now: now(),
+        };
         let page = fleet.software(&request).unwrap();
         rows.extend(page.rows.into_iter().map(|row| {
             let package = row.package;

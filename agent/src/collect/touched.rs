@@ -91,7 +91,7 @@ impl Notes {
     pub(super) fn new(stamp: Stamp, round: &Round<'_>, now_ns: i128) -> Option<Self> {
         let (boot, uevents) = match stamp {
             Stamp::Always => return None,
-            Stamp::Touched | Stamp::Folders => (None, None),
+            Stamp::Touched | Stamp::TouchedExcept(_) | Stamp::Folders => (None, None),
             Stamp::Boot => (Some(round.boot()?), None),
             Stamp::Uevents => (Some(round.boot()?), Some(round.uevents()?)),
         };
@@ -177,6 +177,9 @@ impl Notes {
         match self.touched.stamp {
             Stamp::Always | Stamp::Boot => false,
             Stamp::Touched => true,
+            Stamp::TouchedExcept(folder) => {
+                path.strip_prefix(folder).is_none_or(|below| !below.starts_with('/'))
+            }
             Stamp::Uevents => !is_kernels(path),
             Stamp::Folders => self.listed.contains(path) || !self.stands_in_listed(path),
         }

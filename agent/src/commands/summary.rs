@@ -286,9 +286,10 @@ fn software(inventory: &Inventory) -> Vec<Vec<String>> {
         let some = |count: u64, what: &str| (count > 0).then(|| format!("{count} {what}"));
         let installed = Some(format!("{} installed", plural(count(InstallState::Installed), "package")));
         let incomplete = some(count(InstallState::Incomplete), "incomplete");
+        let going = some(count(InstallState::RemovalPending), "to be removed");
         let left = some(count(InstallState::ConfigFiles), "removed with configuration left");
         let name = section.name.as_str().trim_start_matches("software.").to_owned();
-        vec![name, join([&installed, &incomplete, &left], ", ").unwrap_or_default()]
+        vec![name, join([&installed, &incomplete, &going, &left], ", ").unwrap_or_default()]
     };
     // A machine has a few kinds of software of the many that there are.
     let rows: Vec<_> = sections.filter(|section| !section.items.is_empty()).map(row).collect();

@@ -57,6 +57,8 @@ pub enum Personal {
 pub enum Stamp {
     /// Every file and folder that it looked at, there or not, is as it was: inode, size, time of change.
     Touched,
+    /// As [`Self::Touched`], without what stands in this folder, which never changes without the rest.
+    TouchedExcept(&'static str),
     /// The folders that it listed and the files at fixed paths are as they were; what stands in a listed folder
     /// changes its name when it changes.
     Folders,
@@ -72,7 +74,7 @@ impl Stamp {
     /// In a few words, for people.
     pub fn in_words(self) -> &'static str {
         match self {
-            Self::Touched => "files looked at",
+            Self::Touched | Self::TouchedExcept(_) => "files looked at",
             Self::Folders => "names in folders",
             Self::Uevents => "device events",
             Self::Boot => "a boot",

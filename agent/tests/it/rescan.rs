@@ -210,6 +210,19 @@ fn each_kind_of_change_is_noticed() {
 }
 
 #[test]
+fn lists_of_packages_are_looked_at_when_the_database_changed() {
+    const LIST: &str = "var/lib/dpkg/info/bash.list";
+    let mut machine = Machine::new();
+    machine.write(LIST, "/.\n");
+    let before = machine.check_as_fresh("with a list");
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    File::options().write(true).open(machine.at(LIST)).unwrap().set_modified(time).unwrap();
+    assert!(Arc::ptr_eq(&before, &machine.again().inventory));
+    machine.write(STATUS, &stanzas(&["bash", "zsh"]));
+    assert_eq!(differing(&before, &machine.check_as_fresh("unpacked")), ["software.dpkg"]);
+}
+
+#[test]
 fn a_file_that_changed_just_now_is_read_again() {
     let mut machine = Machine::new();
     machine.again_at(later(0));

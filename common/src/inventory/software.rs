@@ -37,6 +37,8 @@ pub enum InstallState {
     Incomplete,
     /// Removed, its configuration files left behind.
     ConfigFiles,
+    /// Installed and configured, and marked to be removed by the package manager's next run.
+    RemovalPending,
 }
 
 /// What differs from machine to machine for the same package.

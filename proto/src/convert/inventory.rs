@@ -361,6 +361,7 @@ impl From<&Installation> for v1::Installation {
             InstallState::Installed => v1::InstallState::Installed,
             InstallState::Incomplete => v1::InstallState::Incomplete,
             InstallState::ConfigFiles => v1::InstallState::ConfigFiles,
+            InstallState::RemovalPending => v1::InstallState::RemovalPending,
         };
         Self {
             state: state.into(),
@@ -382,6 +383,7 @@ impl TryFrom<v1::Installation> for Installation {
         let state = match v1::InstallState::try_from(state) {
             Ok(v1::InstallState::Incomplete) => InstallState::Incomplete,
             Ok(v1::InstallState::ConfigFiles) => InstallState::ConfigFiles,
+            Ok(v1::InstallState::RemovalPending) => InstallState::RemovalPending,
             Ok(v1::InstallState::Installed | v1::InstallState::Unspecified) | Err(_) => {
                 InstallState::Installed
             }

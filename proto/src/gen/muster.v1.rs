@@ -2858,6 +2858,8 @@ pub enum InstallState {
     Installed = 1,
     Incomplete = 2,
     ConfigFiles = 3,
+    /// Installed, and marked to be removed by the package manager's next run. Older collectors read it as installed.
+    RemovalPending = 4,
 }
 impl InstallState {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -2870,6 +2872,7 @@ impl InstallState {
             Self::Installed => "INSTALL_STATE_INSTALLED",
             Self::Incomplete => "INSTALL_STATE_INCOMPLETE",
             Self::ConfigFiles => "INSTALL_STATE_CONFIG_FILES",
+            Self::RemovalPending => "INSTALL_STATE_REMOVAL_PENDING",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -2879,6 +2882,7 @@ impl InstallState {
             "INSTALL_STATE_INSTALLED" => Some(Self::Installed),
             "INSTALL_STATE_INCOMPLETE" => Some(Self::Incomplete),
             "INSTALL_STATE_CONFIG_FILES" => Some(Self::ConfigFiles),
+            "INSTALL_STATE_REMOVAL_PENDING" => Some(Self::RemovalPending),
             _ => None,
         }
     }

@@ -7,7 +7,10 @@ mod stanza;
 
 use std::collections::HashMap;
 
-use muster_common::inventory::{Installation, Item, ItemKind, Package, SectionName};
+use muster_common::{
+    inventory::{InstallState, Installation, Item, ItemKind, Package, SectionName},
+    time::EndpointTime,
+};
 
 use crate::{
     host::Host,
@@ -26,6 +29,9 @@ const STATUS: &str = "var/lib/dpkg/status";
 const UPDATES: &str = "var/lib/dpkg/updates";
 /// One file a package, in images that were put together without dpkg.
 const STATUS_FOLDER: &str = "var/lib/dpkg/status.d";
+
+/// A list of files for each package, written when it is unpacked: its time is that of the installation.
+const INFO: &str = "var/lib/dpkg/info";
 
 /// Ten times what the largest real machines have.
 const STATUS_LIMIT: usize = 64 << 20;
@@ -48,11 +54,13 @@ impl Source for DpkgSource {
     }
 
     fn reads(&self) -> &'static [&'static str] {
-        &[STATUS, UPDATES, STATUS_FOLDER]
+        &[STATUS, UPDATES, STATUS_FOLDER, INFO]
     }
 
     fn stamp(&self) -> Stamp {
-        Stamp::Touched
+        // No package is unpacked without a word of it in the database, and a look at each of a thousand lists would cost
+        // more than all else that is looked at.
+        Stamp::TouchedExcept(INFO)
     }
 
     fn collect(&self, host: &dyn Host) -> SectionPart {
@@ -69,7 +77,9 @@ impl Source for DpkgSource {
             let updates = updates(host, &mut problems);
             let mut entries = stanza::entries(status, STATUS, None, &mut problems);
             replace(&mut entries, &updates, &mut problems);
-            items.extend(entries.iter().filter_map(|entry| item(entry, &namespace)));
+            let has_lists = host.metadata(INFO).is_ok();
+            let installed = |entry: &Entry<'_>| if has_lists { unpacked(host, entry) } else { None };
+            items.extend(entries.iter().filter_map(|entry| item(entry, &namespace, installed(entry))));
         }
         // The files of check sums beside them are no stanzas.
         for name in files.iter().flatten().filter(|name| !name.ends_with(".md5sums")) {
@@ -79,7 +89,7 @@ impl Source for DpkgSource {
             let path = format!("{STATUS_FOLDER}/{name}");
             if let Some(bytes) = read::bytes(host, &path, SMALL_FILE_LIMIT, &mut problems) {
                 let entries = stanza::entries(&bytes, &path, Some(State::INSTALLED), &mut problems);
-                items.extend(entries.iter().filter_map(|entry| item(entry, &namespace)));
+                items.extend(entries.iter().filter_map(|entry| item(entry, &namespace, None)));
             }
         }
         SectionPart { items, problems }
@@ -120,8 +130,25 @@ fn replace<'a>(entries: &mut Vec<Entry<'a>>, updates: &'a [(String, Vec<u8>)], p
     }
 }
 
-fn item(entry: &Entry<'_>, namespace: &str) -> Option<Item> {
-    let Entry { name, version, architecture, maintainer, source, installed_kibibytes, state } = *entry;
+/// When the files of a package were written, in whole seconds; `None` where there are none.
+fn unpacked(host: &dyn Host, entry: &Entry<'_>) -> Option<EndpointTime> {
+    match entry.state.install? {
+        InstallState::Installed | InstallState::Incomplete | InstallState::RemovalPending => {}
+        InstallState::ConfigFiles => return None,
+    }
+    let name = std::str::from_utf8(entry.name).ok()?;
+    let list = if entry.multi_arch && stanza::is_name(entry.architecture) {
+        format!("{INFO}/{name}:{}.list", std::str::from_utf8(entry.architecture).ok()?)
+    } else {
+        format!("{INFO}/{name}.list")
+    };
+    let seconds = i64::try_from(host.metadata(&list).ok()?.modified_ns / 1_000_000_000).ok()?;
+    (seconds > 0).then(|| EndpointTime::from_millis(seconds.saturating_mul(1000)))
+}
+
+fn item(entry: &Entry<'_>, namespace: &str, installed: Option<EndpointTime>) -> Option<Item> {
+    let Entry { name, version, architecture, maintainer, source, installed_kibibytes, multi_arch: _, state } =
+        *entry;
     let State { install, held } = state;
     let name = text::clean(name)?;
     let (source_name, source_version) = source.map(source_parts).unwrap_or_default();
@@ -137,7 +164,7 @@ fn item(entry: &Entry<'_>, namespace: &str) -> Option<Item> {
         display_name: None,
         name,
     };
-    let installation = Installation { state: install?, held, ..Installation::default() };
+    let installation = Installation { state: install?, held, installed, ..Installation::default() };
     Some(Item { kind: ItemKind::Package(package), installation: Some(installation) })
 }
 
@@ -155,7 +182,10 @@ fn source_parts(source: &[u8]) -> (Option<String>, Option<String>) {
 
 #[cfg(test)]
 mod tests {
-    use muster_common::inventory::InstallState;
+    use std::{
+        fs::File,
+        time::{Duration, UNIX_EPOCH},
+    };
 
     use super::*;
     use crate::sources::testing::recorded;
@@ -182,7 +212,9 @@ mod tests {
         for (want, expected) in [
             ("install ok installed", Some((InstallState::Installed, false))),
             ("hold ok installed", Some((InstallState::Installed, true))),
-            ("deinstall ok installed", Some((InstallState::Installed, false))),
+            ("deinstall ok installed", Some((InstallState::RemovalPending, false))),
+            ("purge ok installed", Some((InstallState::RemovalPending, false))),
+            ("deinstall ok half-configured", Some((InstallState::Incomplete, false))),
             ("install ok unpacked", Some((InstallState::Incomplete, false))),
             ("install ok half-configured", Some((InstallState::Incomplete, false))),
             ("install reinstreq half-installed", Some((InstallState::Incomplete, false))),
@@ -214,6 +246,40 @@ mod tests {
         };
         assert_eq!(items.len(), 1);
         assert_eq!(items[0].kind, ItemKind::Package(expected));
+    }
+
+    #[test]
+    fn the_time_of_a_list_is_that_of_the_installation() {
+        let stanza = |name: &str, state: &str, more: &str| {
+            format!("Package: {name}\nStatus: install ok {state}\nArchitecture: amd64\nVersion: 1\n{more}\n")
+        };
+        let status = [
+            stanza("bash", "installed", ""),
+            stanza("libc6", "unpacked", "Multi-Arch: same\n"),
+            stanza("gone", "config-files", ""),
+            stanza("unlisted", "installed", ""),
+            stanza("foreign", "installed", "Multi-Arch: foreign\n"),
+            "Package: up\nStatus: install ok installed\nArchitecture: ../x\nMulti-Arch: same\nVersion: 1\n\n"
+                .to_owned(),
+        ]
+        .concat();
+        let lists = ["bash", "libc6:amd64", "gone", "foreign", "up"];
+        let lists: Vec<String> = lists.iter().map(|name| format!("{INFO}/{name}.list")).collect();
+        let mut files: Vec<(&str, &str)> = lists.iter().map(|list| (list.as_str(), "/.\n")).collect();
+        files.push((STATUS, &status));
+        let (folder, host) = recorded(&files);
+        for (seconds, list) in (1_700_000_000..).zip(&lists) {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds) + Duration::from_millis(700);
+            File::options().write(true).open(folder.path().join(list)).unwrap().set_modified(time).unwrap();
+        }
+        let items = DpkgSource.collect(&host).items;
+        let seconds: Vec<_> = items
+            .iter()
+            .map(|item| {
+                item.installation.as_ref().unwrap().installed.map(|time| time.as_millis() - 1_700_000_000_000)
+            })
+            .collect();
+        assert_eq!(seconds, [Some(0), Some(1000), None, None, Some(3000), Some(4000)]);
     }
 
     #[test]

@@ -59,6 +59,8 @@ fn make(folder: &Path) -> Result<Made> {
         let (package, state) = line.rsplit_once(' ')?;
         let (package, wanted) = package.rsplit_once(' ')?;
         let (_, state) = STATES.iter().find(|(name, _)| *name == state)?;
+        let is_unwanted = matches!(wanted, "deinstall" | "purge") && *state == "INSTALL_STATE_INSTALLED";
+        let state = if is_unwanted { "INSTALL_STATE_REMOVAL_PENDING" } else { state };
         Some(format!("{package} {state} {}", wanted == "hold"))
     });
     Ok(Made { listing: in_our_words.collect(), at_least: 80 })

@@ -21,6 +21,8 @@ pub(super) struct Entry<'a> {
     /// `name` or `name (version)`.
     pub(super) source: Option<&'a [u8]>,
     pub(super) installed_kibibytes: Option<u64>,
+    /// Whether it can be installed for several architectures at once, which shows in the names of its files.
+    pub(super) multi_arch: bool,
     pub(super) state: State,
 }
 
@@ -47,6 +49,7 @@ struct Fields<'a> {
     maintainer: Option<&'a [u8]>,
     source: Option<&'a [u8]>,
     installed_size: Option<&'a [u8]>,
+    multi_arch: bool,
     /// The number of its first line; 0 before there is one.
     line: usize,
 }
@@ -126,6 +129,8 @@ impl<'a> Fields<'a> {
             self.source = Some(value);
         } else if is(b"Installed-Size") {
             self.installed_size = Some(value);
+        } else if is(b"Multi-Arch") {
+            self.multi_arch = value.eq_ignore_ascii_case(b"same");
         }
     }
 
@@ -164,13 +169,14 @@ impl<'a> Fields<'a> {
                 .installed_size
                 .and_then(|size| std::str::from_utf8(size).ok())
                 .and_then(|size| size.parse().ok()),
+            multi_arch: self.multi_arch,
             state,
         })
     }
 }
 
-/// Letters, digits and what Debian policy allows between them.
-fn is_name(name: &[u8]) -> bool {
+/// Letters, digits and what Debian policy allows between them; so are names of architectures.
+pub(super) fn is_name(name: &[u8]) -> bool {
     name.first().is_some_and(u8::is_ascii_alphanumeric)
         && name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.' | b'_'))
 }
@@ -180,6 +186,7 @@ fn state(status: &[u8]) -> Option<State> {
     let mut words = status.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     let (wanted, _flag, present) = (words.next()?, words.next()?, words.next()?);
     let install = match present {
+        b"installed" if matches!(wanted, b"deinstall" | b"purge") => Some(InstallState::RemovalPending),
         b"installed" => Some(InstallState::Installed),
         b"unpacked" | b"half-installed" | b"half-configured" | b"triggers-awaited" | b"triggers-pending" => {
             Some(InstallState::Incomplete)

@@ -147,6 +147,8 @@ pub fn query(error: &QueryFailure) -> Status {
         | QueryFailure::Code { .. }
         | QueryFailure::Identifier
         | QueryFailure::Position => Status::invalid_argument(error.to_string()),
+        QueryFailure::NoPast { .. } => Status::invalid_argument(error.to_string()),
+        QueryFailure::TooManyForPast { .. } => Status::resource_exhausted(error.to_string()),
         QueryFailure::NoDevice { .. } | QueryFailure::NotYet { .. } | QueryFailure::NoInventory { .. } => {
             Status::not_found(error.to_string())
         }

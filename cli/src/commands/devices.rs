@@ -1,6 +1,10 @@
 //! `muster devices`: the list of machines.
 
-use muster_proto::v1::{Device, ListDevicesRequest, ListDevicesResponse, Severity};
+use muster_common::time::Timestamp;
+use muster_proto::{
+    convert::to_timestamp,
+    v1::{Device, ListDevicesRequest, ListDevicesResponse, Severity},
+};
 
 use super::{Paging, bare_id, list_note};
 use crate::{
@@ -33,6 +37,9 @@ pub(crate) struct List {
     /// Fields to sort by, such as 'last_seen desc, hostname'
     #[arg(long, value_name = "FIELDS", default_value = "", hide_default_value = true)]
     order_by: String,
+    /// The list as it was at this moment, such as 2026-03-31 or 2026-03-31T12:00:00Z
+    #[arg(long, value_name = "TIME")]
+    at: Option<Timestamp>,
     #[command(flatten)]
     paging: Paging,
 }
@@ -56,7 +63,7 @@ pub(super) async fn every_page<F>(
 where
     F: Future<Output = Result<tonic::Response<ListDevicesResponse>, tonic::Status>>,
 {
-    let List { filter, order_by, paging } = list;
+    let List { filter, order_by, at, paging } = list;
     let mut whole = ListDevicesResponse::default();
     let mut token = paging.first_token();
     loop {
@@ -66,6 +73,7 @@ where
             filter: filter.clone(),
             order_by: order_by.clone(),
             min_position: String::new(),
+            as_of: at.map(to_timestamp),
         };
         let page = session.explain(question(ask(request)).await)?;
         whole.devices.extend(page.devices);

@@ -11,7 +11,7 @@ use muster_common::{
 use muster_proto::{convert::from_timestamp, v1};
 
 use super::{
-    Query, QueryFailure, View, convert, page,
+    Query, QueryFailure, View, as_of, convert, page,
     persons::{Names, of_device},
 };
 use crate::{
@@ -48,22 +48,41 @@ impl View<'_> {
         request: &v1::ListDevicesRequest,
         of: fn(Filter) -> Filter,
     ) -> Result<v1::ListDevicesResponse, QueryFailure> {
-        let v1::ListDevicesRequest { page_size: size, page_token, filter, order_by, min_position } = request;
+        let v1::ListDevicesRequest { page_size: size, page_token, filter, order_by, min_position, as_of } =
+            request;
         self.reach(min_position).await?;
-        let filter = self.narrowed(of(self.with_persons(page::filter(filter)?).await?));
+        let filter = page::filter(filter)?;
+        let at = as_of.as_ref().map(from_timestamp);
+        if at.is_some() {
+            as_of::check(&filter)?;
+        }
+        let filter = self.narrowed(of(self.with_persons(filter).await?));
         let order: OrderBy = order_by.parse()?;
         let token = page::decode(page_token)?;
-        let listed = self.index.read().list(&ListRequest {
+        let question = ListRequest {
             filter: &filter,
             order: &order,
             token: token.as_deref(),
             size: page_size(*size),
-            now: self.now(),
-        })?;
-        let devices = self.records_of(&listed.devices).await?;
+            now: at.unwrap_or_else(|| self.now()),
+        };
+        let listed = match at {
+            None => self.index.read().list(&question)?,
+            Some(at) => self.fleet_at(at).await?.list(&question)?,
+        };
+        let mut devices = self.records_of(&listed.devices).await?;
+        if let Some(at) = at {
+            for device in &mut devices {
+                self.rewind(device, at).await?;
+            }
+        }
         let names = self.names(devices.iter().flat_map(of_device)).await?;
+        let shown = devices.iter().map(|device| match at {
+            None => self.shown(device, &names),
+            Some(at) => self.shown_at(device, at, &names),
+        });
         Ok(v1::ListDevicesResponse {
-            devices: devices.iter().map(|device| self.shown(device, &names)).collect(),
+            devices: shown.collect(),
             next_page_token: page::encode(listed.next.as_deref()),
             total_size: i64::try_from(listed.total).unwrap_or(i64::MAX),
         })
@@ -75,19 +94,14 @@ impl View<'_> {
     /// When there is none by that name, or there was none then.
     pub async fn get_device(&self, request: &v1::GetDeviceRequest) -> Result<v1::Device, QueryFailure> {
         let v1::GetDeviceRequest { name, as_of } = request;
-        let mut device = self.device_named(name).await?;
-        let mut seen = self.pipeline.presence().of(device.id);
-        if let Some(at) = as_of.as_ref().map(from_timestamp) {
-            let id = device.id;
-            self.rewind(&mut device, at).await?;
-            if !self.sees(&device) {
-                return Err(QueryFailure::NotYet { device: id, time: at });
-            }
-            // Presence is memory and has no past: what was heard later says nothing of then.
-            seen = seen.filter(|seen| seen.last <= at).map(|seen| Seen { connected: false, ..seen });
-        }
+        let Some(at) = as_of.as_ref().map(from_timestamp) else {
+            let device = self.device_named(name).await?;
+            let names = self.names(of_device(&device)).await?;
+            return Ok(self.shown(&device, &names));
+        };
+        let device = self.device_named_at(name, at).await?;
         let names = self.names(of_device(&device)).await?;
-        Ok(convert::device(&device, seen, &names))
+        Ok(self.shown_at(&device, at, &names))
     }
 }
 
@@ -95,6 +109,13 @@ impl Query {
     /// A device as it is shown now.
     fn shown(&self, device: &Device, names: &Names) -> v1::Device {
         convert::device(device, self.pipeline.presence().of(device.id), names)
+    }
+
+    /// A device as it was.
+    fn shown_at(&self, device: &Device, at: Timestamp, names: &Names) -> v1::Device {
+        // Presence is memory and has no past: what was heard later says nothing of then.
+        let seen = self.pipeline.presence().of(device.id).filter(|seen| seen.last <= at);
+        convert::device(device, seen.map(|seen| Seen { connected: false, ..seen }), names)
     }
 
     /// The record of a device.
@@ -111,7 +132,7 @@ impl Query {
     }
 
     /// Takes a device back to what it was, by undoing what came later, newest first.
-    async fn rewind(&self, device: &mut Device, at: Timestamp) -> Result<(), QueryFailure> {
+    pub(super) async fn rewind(&self, device: &mut Device, at: Timestamp) -> Result<(), QueryFailure> {
         if device.first_seen > at {
             return Err(QueryFailure::NotYet { device: device.id, time: at });
         }

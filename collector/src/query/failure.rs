@@ -72,6 +72,22 @@ pub enum QueryFailure {
         /// Which.
         device: DeviceId,
     },
+    /// A filter on what has no past.
+    #[error(
+        "{field} has no past in lists (leave out as_of, or ask for one device: its history names packages)"
+    )]
+    NoPast {
+        /// The field.
+        field: String,
+    },
+    /// More records than are taken back for one list.
+    #[error(
+        "a list of the past takes at most {most} records: ask for single devices, or for now and their history"
+    )]
+    TooManyForPast {
+        /// The most.
+        most: usize,
+    },
     /// It was not known then.
     #[error("device {device} was not known at {time}")]
     NotYet {

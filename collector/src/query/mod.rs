@@ -14,6 +14,7 @@ pub mod page;
 mod persons;
 mod view;
 
+mod as_of;
 mod devices;
 mod past;
 
@@ -47,12 +48,13 @@ pub struct Query {
     index: Arc<Index>,
     persons: Persons,
     former: former::Former,
+    as_of: as_of::AsOf,
 }
 
 impl Query {
     /// Over what the pipeline writes, the index that it feeds, and the persons whom both know by their ids.
     pub fn new(pipeline: Arc<Pipeline>, index: Arc<Index>, persons: Persons) -> Self {
-        Self { pipeline, index, persons, former: former::Former::default() }
+        Self { pipeline, index, persons, former: former::Former::default(), as_of: as_of::AsOf::default() }
     }
 
     fn records(&self) -> &Records {

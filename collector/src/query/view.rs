@@ -8,6 +8,7 @@ use std::ops::Deref;
 use muster_common::{
     device::{Device, Field},
     filter::Filter,
+    time::Timestamp,
 };
 
 use super::{Query, QueryFailure};
@@ -53,13 +54,23 @@ impl View<'_> {
     pub(super) async fn device_named(&self, name: &str) -> Result<Device, QueryFailure> {
         let asked = super::id_of(name)?;
         let nothing = || QueryFailure::NoDevice { device: asked };
-        let id = self.named(name)?;
-        // The id that was asked for, and not the one that it leads to, stands in the answer.
-        let device = self.record_of(id).await.map_err(|error| match error {
-            QueryFailure::NoDevice { .. } => nothing(),
-            other => other,
-        })?;
+        let device = self.record_of(self.named(name)?).await?;
         if self.sees(&device) { Ok(device) } else { Err(nothing()) }
+    }
+
+    /// The same as it was at a moment; whether the asker sees it is told by what it was then.
+    pub(super) async fn device_named_at(&self, name: &str, at: Timestamp) -> Result<Device, QueryFailure> {
+        let asked = super::id_of(name)?;
+        let nothing = || QueryFailure::NoDevice { device: asked };
+        let mut device = self.record_of(self.named(name)?).await?;
+        let sees_now = self.sees(&device);
+        match self.rewind(&mut device, at).await {
+            Ok(()) if self.sees(&device) => Ok(device),
+            // That it was somewhere else then is nothing to be told either.
+            Ok(()) if sees_now => Err(QueryFailure::NotYet { device: device.id, time: at }),
+            Err(error) if sees_now => Err(error),
+            Ok(()) | Err(_) => Err(nothing()),
+        }
     }
 
     /// Whether the asker sees everything.

@@ -282,3 +282,41 @@ async fn persons_are_found_by_name_and_shown_until_they_are_erased() {
     world.persons.erase(person, "operator/alice", world.now()).await.unwrap();
     assert_eq!(value(&list().await.devices[0], "owner"), "erased person");
 }
+
+#[tokio::test]
+async fn lists_and_counts_are_answered_as_they_were() {
+    let world = World::new();
+    let csv =
+        |place: &str, rows: &str| format!("serial,location,order_number\nPF0AAAAA,{place},PO-1\n{rows}");
+    world.import(&csv("Berlin", ""), true).await;
+    let first = world.now();
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    world.import(&csv("Hamburg", "PF1BBBBB,Berlin,PO-2\n"), true).await;
+    let second = world.now();
+    let list = async |filter: &str, at: Option<Timestamp>| {
+        let request = v1::ListDevicesRequest {
+            filter: filter.to_owned(),
+            as_of: at.map(to_timestamp),
+            ..Default::default()
+        };
+        let listed = world.query.list_devices(by_alice(request)).await?.into_inner();
+        let places: Vec<String> =
+            listed.devices.iter().map(|device| value(device, "location").to_owned()).collect();
+        Ok::<_, tonic::Status>((places, listed.total_size))
+    };
+    let was = |places: &[&str]| {
+        (places.iter().map(|place| (*place).to_owned()).collect::<Vec<_>>(), places.len() as i64)
+    };
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    assert_eq!(list("location = Berlin", Some(first)).await.unwrap(), was(&["Berlin"]));
+    assert_eq!(list("location = Hamburg", Some(first)).await.unwrap(), was(&[]));
+    assert_eq!(list("location = Berlin", Some(second)).await.unwrap(), was(&["Berlin"]));
+    assert_eq!(list("", Some(second)).await.unwrap().1, 2);
+    assert_eq!(list("", Some(first)).await.unwrap().1, 1, "the other one was not known");
+    assert_eq!(list("", None).await.unwrap().1, 2);
+    for filter in ["software.name = bash", "software:(name = bash)", "connected = yes"] {
+        let refused = list(filter, Some(first)).await.unwrap_err();
+        assert_eq!(refused.code(), Code::InvalidArgument, "{filter}");
+        assert!(refused.message().contains("has no past"), "{}", refused.message());
+    }
+}

@@ -4151,6 +4151,9 @@ pub struct ListDevicesRequest {
     /// From a write's answer: the list shows at least that write.
     #[prost(string, tag = "5")]
     pub min_position: ::prost::alloc::string::String,
+    /// The list as it was then, by commit time; what has no past (software, persons, presence) can't be filtered by.
+    #[prost(message, optional, tag = "6")]
+    pub as_of: ::core::option::Option<::prost_types::Timestamp>,
 }
 impl ::prost::Name for ListDevicesRequest {
     const NAME: &'static str = "ListDevicesRequest";

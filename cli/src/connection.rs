@@ -13,7 +13,7 @@ use muster_proto::{
         tls::{self, ClientIdentity},
     },
     private_file,
-    v1::{admin_client::AdminClient, query_client::QueryClient},
+    v1::{admin_client::AdminClient, audit_client::AuditClient, query_client::QueryClient},
 };
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use tonic::{Request, Response, Status, transport::Channel};
@@ -37,6 +37,8 @@ pub(crate) struct Session {
     pub(crate) query: QueryClient<Channel>,
     /// What operators change.
     pub(crate) admin: AdminClient<Channel>,
+    /// What was changed, by whom.
+    pub(crate) audit: AuditClient<Channel>,
     address: Address,
     refusal: Refusal,
 }
@@ -64,8 +66,9 @@ impl Session {
             Failure::new(Kind::Usage, chain(&error), "correct `address` in the configuration")
         })?;
         let query = QueryClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let audit = AuditClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let admin = AdminClient::new(opened.channel).max_decoding_message_size(MAX_ANSWER_BYTES);
-        Ok(Self { query, admin, address, refusal: opened.refusal })
+        Ok(Self { query, admin, audit, address, refusal: opened.refusal })
     }
 
     /// The message of an answer, or why there is none.

@@ -9,6 +9,7 @@ use tonic::transport::Server;
 use crate::{
     admin::AdminService,
     app::App,
+    audit::service::AuditService,
     authz::{self, AuthzLayer},
     import::carried::Opener,
     query::{Query, service::QueryService},
@@ -44,6 +45,7 @@ pub(crate) fn serve(
         .layer(AuthzLayer::new(app.registry.clone()))
         .add_service(QueryService::new(query).into_server())
         .add_service(admin.into_server())
+        .add_service(AuditService::new(app.audit.clone()).into_server())
         .add_service(reflection)
         .add_service(health)
         .serve_with_incoming_shutdown(connections, stop.cancelled_owned()))

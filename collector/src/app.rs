@@ -7,6 +7,10 @@ use arc_swap::ArcSwap;
 use muster_common::time::{Clock, SystemClock};
 
 use crate::{
+    audit::{
+        AuditLog, Signer,
+        heads::{Found, Heads},
+    },
     config::{Backend, Settings},
     index::Index,
     pipeline::{Pipeline, presence::Presence},
@@ -49,6 +53,10 @@ pub struct App {
     pub registry: Arc<Registry>,
     /// Persons, whose values lie under keys of their own.
     pub persons: Persons,
+    /// The audit log.
+    pub audit: Arc<AuditLog>,
+    /// Where its heads go.
+    pub heads: Arc<Heads>,
     /// The collector's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -71,6 +79,19 @@ impl App {
         let store = open_store(settings).await?;
         let vault = Vault::open(&data.join(places::VAULT)).context("the keys of persons can't be opened")?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let signer = Signer::open(&data.join(places::AUTHORITY), authority.trust_domain().clone())
+            .context("heads of the audit log can't be signed")?;
+        let audit = Arc::new(AuditLog::new(store.clone(), signer, clock.clone()));
+        let heads = Heads::open(audit.clone(), settings.audit.clone())
+            .context("the audit log's heads have nowhere to go")?;
+        match heads.check().await.context("the last head of the audit log can't be compared")? {
+            Found::Nothing | Found::Agrees => {}
+            Found::Contradicts(what) => tracing::error!(
+                what,
+                "the audit log is not the one whose head was kept; run muster audit verify, and see docs/audit.md"
+            ),
+        }
+        tracing::info!(audit.key = audit.key_text(), "heads of the audit log are signed with this key");
         let (index, presence) = (Arc::new(Index::new()), Arc::new(Presence::default()));
         let charter = Arc::new(ArcSwap::from_pointee(settings.charter.clone()));
         let pipeline =
@@ -87,7 +108,17 @@ impl App {
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "index built"
         );
-        Ok(Self { authority: Arc::new(authority), store, index, pipeline, registry, persons, clock })
+        Ok(Self {
+            authority: Arc::new(authority),
+            store,
+            index,
+            pipeline,
+            registry,
+            persons,
+            audit,
+            heads: Arc::new(heads),
+            clock,
+        })
     }
 
     /// Keeps what is only in memory and lets go of every file.
@@ -96,6 +127,12 @@ impl App {
     /// When the last presence or the store's end could not be kept; the next start takes longer then.
     pub async fn close(&self) -> anyhow::Result<()> {
         self.pipeline.presence().flush(self.store.as_ref()).await?;
+        if let Err(error) = self.heads.send().await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "the audit log's last head did not get out"
+            );
+        }
         self.store.close().await?;
         Ok(())
     }

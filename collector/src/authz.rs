@@ -54,14 +54,23 @@ const METHODS: &[(&str, Needs)] = &[
     ("/muster.v1.Admin/Import", Needs::Role(Role::Procurement)),
     ("/muster.v1.Admin/ImportReport", Needs::Role(Role::Admin)),
     ("/muster.v1.Admin/ListRefusedRows", Needs::Role(Role::Procurement)),
+    ("/muster.v1.Audit/ListAuditEntries", Needs::Role(Role::Auditor)),
+    ("/muster.v1.Audit/WalkAuditLog", Needs::Role(Role::Auditor)),
+    ("/muster.v1.Audit/SignAuditHead", Needs::Role(Role::Auditor)),
+    ("/muster.v1.Audit/ExportAuditPack", Needs::Role(Role::Auditor)),
     ("/grpc.health.v1.Health/Check", Needs::Account),
     ("/grpc.health.v1.Health/Watch", Needs::Account),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::Account),
 ];
 
 /// The services that are served on `api`.
-const SERVICES: &[&str] =
-    &["muster.v1.Query", "muster.v1.Admin", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection"];
+const SERVICES: &[&str] = &[
+    "muster.v1.Query",
+    "muster.v1.Admin",
+    "muster.v1.Audit",
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+];
 
 /// The most characters of a peer's path in a log line.
 const SHOWN_PATH: usize = 120;

@@ -1,4 +1,4 @@
-//! What the collector does by the clock: presence to disk, and flags that time alone raises.
+//! What the collector does by the clock: presence to disk, flags that time alone raises, heads of the audit log.
 //!
 //! Every task is idempotent and can be left out for a while; what it did not do now it does the next time.
 
@@ -35,6 +35,22 @@ pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToke
             if kept.has_failed_disk() {
                 tracing::error!("the disk failed to keep what was written: stopping");
                 stopping.cancel();
+            }
+        }
+    });
+    let (sent, stopped) = (app.clone(), stop.clone());
+    tasks.spawn(async move {
+        loop {
+            match sent.heads.send().await {
+                Ok(true) => tracing::debug!("the audit log's head was sent"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "the audit log's head did not get out; it is tried again"
+                ),
+            }
+            if !wait(sent.heads.every(), &stopped).await {
+                return;
             }
         }
     });

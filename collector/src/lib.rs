@@ -6,6 +6,8 @@ pub mod tls;
 
 pub mod authz;
 
+pub mod audit;
+
 pub mod enroll;
 pub mod import;
 pub mod ingest;

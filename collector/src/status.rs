@@ -6,6 +6,7 @@ use tonic::Status;
 
 use crate::{
     actions::{carried::NotTaken, import::ImportFailed},
+    audit::AuditFailed,
     import::{carried::NotUsable, service::ServiceError},
     pipeline::ObserveError,
     query::QueryFailure,
@@ -102,6 +103,17 @@ pub fn import(error: &ServiceError) -> Status {
                 internal("the import broke off: see the collector's log", failed)
             }
         },
+    }
+}
+
+/// Of the audit log.
+pub fn audit(error: &AuditFailed) -> Status {
+    match error {
+        AuditFailed::Read(error) => store(error),
+        AuditFailed::Commit(error) => commit(error),
+        AuditFailed::Empty => Status::failed_precondition(error.to_string()),
+        AuditFailed::Missing { .. } => Status::data_loss(error.to_string()),
+        AuditFailed::NoSuchAsset { .. } => Status::not_found(error.to_string()),
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod agents;
 mod assets;
+mod audit;
 mod carried;
 mod device;
 mod devices;
@@ -43,6 +44,8 @@ pub(crate) enum Command {
     Import(import::Words),
     /// Let new machines in
     Token(token::Words),
+    /// Read, check and export the log of who changed what
+    Audit(audit::Words),
     /// List agents, or revoke one
     Agents(agents::Words),
 }
@@ -76,6 +79,10 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
             None => import::run(words, &session).await,
         },
         Command::Token(words) => token::run(words, &session, screen).await,
+        Command::Audit(words) => audit::run(words, &session, screen).await.map(|(answer, found)| {
+            failure = found;
+            answer
+        }),
         Command::Agents(words) => agents::run(words, &session, screen).await,
     }?;
     Ok(Done { text: answer.render(arguments.output, screen), failure })

@@ -6,14 +6,18 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use muster_common::governance::Charter;
 use muster_common::trust::name::TrustDomain;
-use muster_config::{Input, Listing, LogLevel, Problems, Size};
+use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use rustls::pki_types::ServerName;
 
+use crate::audit::{heads::HeadsSettings, syslog::Target};
+
+/// How often heads of the audit log go out.
+const HEADS_EVERY: Period = Period::from_secs(300);
 /// A certificate with more names than this is a mistake.
 const MAX_SERVER_NAMES: usize = 32;
 
@@ -34,6 +38,8 @@ pub struct Settings {
     pub store: Store,
     /// What everything is judged by where no charter was applied.
     pub charter: Charter,
+    /// Where heads of the audit log go.
+    pub audit: HeadsSettings,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -180,6 +186,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         backend: input.parsed("store.backend", Backend::Embedded),
         cache_bytes: size(&mut input, "store.cache", 64, 1..=64 * 1024),
     };
+    let audit = audit(&mut input, &data_dir);
     let charter = muster_charter::thresholds(&mut input, "charter.");
     let listing = input.finish()?;
 
@@ -191,9 +198,69 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         limits,
         store,
         charter,
+        audit,
         log,
     };
     Ok((settings, listing))
+}
+
+/// Where heads of the audit log go; an empty text stands for nowhere.
+fn audit(input: &mut Input, data_dir: &Path) -> HeadsSettings {
+    let file = input.parsed("audit.heads_file", Nowhere::<AbsolutePath>(None)).0.map(|file| file.0);
+    if file.as_ref().is_some_and(|file| file.starts_with(data_dir)) {
+        input.refuse(
+            "audit.heads_file",
+            "lies in data_dir: whoever can change the log there can change the heads too (name another folder, best of another machine)",
+        );
+    }
+    let syslog = input.parsed("audit.syslog", Nowhere::<Target>(None)).0;
+    let roots = input.parsed("audit.syslog_roots", Nowhere::<AbsolutePath>(None)).0.map(|file| file.0);
+    if matches!(syslog, Some(Target::Tls(_))) && roots.is_none() {
+        input.refuse(
+            "audit.syslog_roots",
+            "is needed for tls://: the certificates that the server's is signed with",
+        );
+    }
+    let bounds = Period::from_secs(10)..=Period::from_days(1);
+    let every = input.bounded("audit.heads_every", HEADS_EVERY, bounds).duration();
+    HeadsSettings { file, syslog, syslog_roots: roots, every }
+}
+
+/// A setting whose empty text says that there is none.
+#[derive(PartialEq)]
+struct Nowhere<T>(Option<T>);
+
+impl<T: FromStr> FromStr for Nowhere<T> {
+    type Err = T::Err;
+
+    fn from_str(text: &str) -> Result<Self, T::Err> {
+        if text.is_empty() { Ok(Self(None)) } else { text.parse().map(Some).map(Self) }
+    }
+}
+
+impl<T: fmt::Display> fmt::Display for Nowhere<T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.as_ref().map_or(Ok(()), |value| value.fmt(out))
+    }
+}
+
+/// A path that doesn't depend on where the collector was started.
+#[derive(PartialEq)]
+struct AbsolutePath(PathBuf);
+
+impl FromStr for AbsolutePath {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = PathBuf::from(text);
+        if path.is_absolute() { Ok(Self(path)) } else { Err(format!("{text:?} is not an absolute path")) }
+    }
+}
+
+impl fmt::Display for AbsolutePath {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.display().fmt(out)
+    }
 }
 
 fn small(input: &mut Input, key: &str, default: u32, most: u32) -> u32 {
@@ -300,6 +367,24 @@ mod tests {
                 "collector.toml:3: charter.privacy.neighbour_networks: \"192.0.2.0/24\" is not a network (write its prefix and its gateway's MAC address, such as \"192.0.2.0/24 via 00:11:22:33:44:55\")",
             ],
         );
+    }
+
+    #[test]
+    fn heads_of_the_audit_log_go_elsewhere() {
+        let text = "[audit]\nheads_file = \"/mnt/worm/heads\"\nsyslog = \"udp://192.0.2.1:514\"\nheads_every = \"1m\"";
+        let (settings, _) = parse(&format!("{LEAST}{text}\n")).unwrap();
+        assert_eq!(settings.audit.file.as_deref(), Some(Path::new("/mnt/worm/heads")));
+        assert_eq!(settings.audit.syslog, Some(Target::Udp("192.0.2.1:514".to_owned())));
+        assert_eq!(settings.audit.every.as_secs(), 60);
+        for (lines, expected) in [
+            ("audit.heads_file = \"/var/lib/muster-collector/heads\"", "lies in data_dir"),
+            ("audit.heads_file = \"heads\"", "not an absolute path"),
+            ("audit.syslog = \"syslog.example.org\"", "is no syslog server"),
+            ("audit.syslog = \"tls://192.0.2.1:6514\"", "is needed for tls://"),
+        ] {
+            let problems = parse(&format!("{LEAST}{lines}\n")).unwrap_err().to_string();
+            assert!(problems.lines().count() == 1 && problems.contains(expected), "{problems}");
+        }
     }
 
     #[test]

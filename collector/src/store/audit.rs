@@ -151,7 +151,8 @@ pub fn folded_of(change: &Change) -> Folded {
 
 /// Whether a change by this actor is always an entry of its own.
 fn is_of_a_person(actor: &str) -> bool {
-    actor.starts_with("operator/") || actor.starts_with("service/")
+    // An account by the name in its certificate, or a source of claims that a person is.
+    ["operator/", "service/", "operator:"].iter().any(|kind| actor.starts_with(kind))
 }
 
 /// A note that is none is shown as it is: nothing that was committed is left out for its form.
@@ -185,11 +186,12 @@ pub fn digest_of_change(change: &Change) -> AuditDigest {
 }
 
 /// Where an entry lies.
-pub(super) fn key(number: u64) -> Key {
+pub(crate) fn key(number: u64) -> Key {
     Key::new([PREFIX, &number.to_be_bytes()].concat()).expect("ten bytes are a key")
 }
 
-fn write(linked: Linked) -> Vec<u8> {
+/// The record of an entry.
+pub(crate) fn write(linked: Linked) -> Vec<u8> {
     let Linked { entry, previous, hash } = linked;
     let Entry { number, first, position, time, actor, kind, action, target, detail, writes, folded } = entry;
     Stored {
@@ -212,7 +214,7 @@ fn write(linked: Linked) -> Vec<u8> {
 }
 
 /// An entry from its record; `None` when the bytes are none, or a newer release's.
-pub(super) fn read(bytes: &[u8]) -> Option<Linked> {
+pub(crate) fn read(bytes: &[u8]) -> Option<Linked> {
     let stored = Stored::decode(bytes).ok()?;
     let Stored { version, number, first, position, time_ms, .. } = stored;
     if version != VERSION {
@@ -341,11 +343,11 @@ mod tests {
         assert_eq!((noted.entry.first, noted.entry.folded.len()), (1, 1));
         let Entry { action, target, detail, .. } = &noted.entry;
         assert_eq!((action.as_str(), target.as_str(), detail.as_str()), ("act", "to", "why"));
-        for (position, actor) in [(3, "operator/alice"), (4, "service/siem")] {
+        for (position, actor) in [(3, "operator/alice"), (4, "service/siem"), (5, "operator:alice")] {
             let own = entry(chain.add(told(position, actor, None)));
             assert_eq!((own.entry.number, own.entry.action.as_str()), (position - 1, "test"));
         }
-        let strange = entry(chain.add(told(5, "clock", Some(b"\xffno note"))));
+        let strange = entry(chain.add(told(6, "clock", Some(b"\xffno note"))));
         assert_eq!((strange.entry.action.as_str(), strange.entry.detail.as_str()), ("test", "\\xffno note"));
         let mut walk = Walk::begin();
         walk.step(&noted).unwrap();

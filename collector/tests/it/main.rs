@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that can't go on says where by panicking")]
 
 mod admin;
+mod audit;
 mod carried;
 mod identity_cases;
 mod import;

@@ -6,12 +6,14 @@
 #[macro_use]
 mod message;
 
+mod audit;
 mod inventory;
 mod os;
 mod parts;
 mod settings;
 mod time;
 
+pub use audit::{audit_entry_from_wire, audit_entry_to_wire};
 pub use inventory::{
     error_kind_from_wire, item_from_body, item_from_wire, item_to_wire, section_errors_from_wire,
     status_from_wire,

@@ -1335,6 +1335,906 @@ pub mod admin_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAuditEntriesRequest {
+    /// 50 when 0; at most 1000. A page may hold fewer, since only so much of the log is searched at once: only an empty
+    /// next_page_token is the end.
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// As in AuditEntry.actor, or the part behind its slash.
+    #[prost(string, tag = "3")]
+    pub actor: ::prost::alloc::string::String,
+    /// A part of AuditEntry.target, such as a device's id.
+    #[prost(string, tag = "4")]
+    pub target: ::prost::alloc::string::String,
+    /// Not before.
+    #[prost(message, optional, tag = "5")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Before.
+    #[prost(message, optional, tag = "6")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ListAuditEntriesRequest {
+    const NAME: &'static str = "ListAuditEntriesRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListAuditEntriesRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListAuditEntriesRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAuditEntriesResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<AuditEntry>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListAuditEntriesResponse {
+    const NAME: &'static str = "ListAuditEntriesResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListAuditEntriesResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListAuditEntriesResponse".into()
+    }
+}
+/// One change by a person or a decision, or every so many by machines.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditEntry {
+    /// From 1; none is left out.
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    /// Changes are counted apart, machines' included; this entry accounts for those from first_position to position.
+    #[prost(uint64, tag = "2")]
+    pub first_position: u64,
+    /// Where its own change stands.
+    #[prost(uint64, tag = "3")]
+    pub position: u64,
+    /// To the millisecond, by the collector's clock.
+    #[prost(message, optional, tag = "4")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "5")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub action: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub target: ::prost::alloc::string::String,
+    /// Never a personal value.
+    #[prost(string, tag = "9")]
+    pub detail: ::prost::alloc::string::String,
+    /// All hashes are SHA-256 in 64 hexadecimal digits.
+    #[prost(string, tag = "10")]
+    pub writes_sha256: ::prost::alloc::string::String,
+    /// Of each change between first_position and position.
+    #[prost(string, repeated, tag = "11")]
+    pub folded_sha256: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, tag = "12")]
+    pub previous_sha256: ::prost::alloc::string::String,
+    #[prost(string, tag = "13")]
+    pub sha256: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditEntry {
+    const NAME: &'static str = "AuditEntry";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditEntry".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditEntry".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalkAuditLogRequest {
+    /// 0 begins.
+    #[prost(uint64, tag = "1")]
+    pub after_number: u64,
+}
+impl ::prost::Name for WalkAuditLogRequest {
+    const NAME: &'static str = "WalkAuditLogRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.WalkAuditLogRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.WalkAuditLogRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WalkAuditLogResponse {
+    /// Empty at the end.
+    #[prost(message, repeated, tag = "1")]
+    pub entries: ::prost::alloc::vec::Vec<AuditEntry>,
+    /// Where the log and what the collector keeps contradict each other, a sentence each; at most 100.
+    #[prost(string, repeated, tag = "2")]
+    pub problems: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Changes that were compared with these entries.
+    #[prost(uint64, tag = "3")]
+    pub compared_changes: u64,
+    /// Changes that these entries account for and that the collector does not keep any more.
+    #[prost(uint64, tag = "4")]
+    pub pruned_changes: u64,
+    /// Changes of machines that no entry accounts for yet; in the last page only.
+    #[prost(uint64, tag = "5")]
+    pub waiting_changes: u64,
+}
+impl ::prost::Name for WalkAuditLogResponse {
+    const NAME: &'static str = "WalkAuditLogResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.WalkAuditLogResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.WalkAuditLogResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignAuditHeadRequest {}
+impl ::prost::Name for SignAuditHeadRequest {
+    const NAME: &'static str = "SignAuditHeadRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.SignAuditHeadRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.SignAuditHeadRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditHead {
+    #[prost(string, tag = "1")]
+    pub trust_domain: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub number: u64,
+    #[prost(string, tag = "3")]
+    pub sha256: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    /// muster-audit-head 1 TRUST_DOMAIN NUMBER SHA256 TIME_MS KEY SIGNATURE: the line that files and syslog get.
+    #[prost(string, tag = "5")]
+    pub line: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditHead {
+    const NAME: &'static str = "AuditHead";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditHead".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditHead".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExportAuditPackRequest {
+    #[prost(oneof = "export_audit_pack_request::Scope", tags = "1, 2")]
+    pub scope: ::core::option::Option<export_audit_pack_request::Scope>,
+}
+/// Nested message and enum types in `ExportAuditPackRequest`.
+pub mod export_audit_pack_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Scope {
+        /// devices/ID: whatever changed it, with the content of its record.
+        #[prost(string, tag = "1")]
+        Asset(::prost::alloc::string::String),
+        /// Every entry of a time, without contents.
+        #[prost(message, tag = "2")]
+        Period(super::AuditPeriod),
+    }
+}
+impl ::prost::Name for ExportAuditPackRequest {
+    const NAME: &'static str = "ExportAuditPackRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ExportAuditPackRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ExportAuditPackRequest".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPeriod {
+    #[prost(message, optional, tag = "1")]
+    pub start_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "2")]
+    pub end_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for AuditPeriod {
+    const NAME: &'static str = "AuditPeriod";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditPeriod".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditPeriod".into()
+    }
+}
+/// A line of a pack's file is this in canonical JSON.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditPackLine {
+    #[prost(oneof = "audit_pack_line::Line", tags = "1, 2, 3")]
+    pub line: ::core::option::Option<audit_pack_line::Line>,
+}
+/// Nested message and enum types in `AuditPackLine`.
+pub mod audit_pack_line {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Line {
+        #[prost(message, tag = "1")]
+        Header(super::AuditPackHeader),
+        #[prost(message, tag = "2")]
+        Entry(super::AuditPackEntry),
+        #[prost(message, tag = "3")]
+        Skipped(super::AuditPackSkipped),
+    }
+}
+impl ::prost::Name for AuditPackLine {
+    const NAME: &'static str = "AuditPackLine";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditPackLine".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditPackLine".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPackHeader {
+    /// muster-audit-pack
+    #[prost(string, tag = "1")]
+    pub format: ::prost::alloc::string::String,
+    /// 1
+    #[prost(uint32, tag = "2")]
+    pub version: u32,
+    #[prost(string, tag = "3")]
+    pub trust_domain: ::prost::alloc::string::String,
+    /// For people.
+    #[prost(string, tag = "4")]
+    pub scope: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub export_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "6")]
+    pub exported_by: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "7")]
+    pub first_number: u64,
+    #[prost(uint64, tag = "8")]
+    pub last_number: u64,
+    /// The hash of the entry before the first.
+    #[prost(string, tag = "9")]
+    pub previous_sha256: ::prost::alloc::string::String,
+    /// The log's end when it was exported, which is the pack's last entry.
+    #[prost(string, tag = "10")]
+    pub head: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditPackHeader {
+    const NAME: &'static str = "AuditPackHeader";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditPackHeader".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditPackHeader".into()
+    }
+}
+/// An entry that belongs to the scope.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditPackEntry {
+    #[prost(message, optional, tag = "1")]
+    pub entry: ::core::option::Option<AuditEntry>,
+    /// Its own change; not there when it is not kept any more.
+    #[prost(message, optional, tag = "2")]
+    pub change: ::core::option::Option<AuditChange>,
+    /// Those of the folded changes that belong to the scope.
+    #[prost(message, repeated, tag = "3")]
+    pub folded: ::prost::alloc::vec::Vec<AuditChange>,
+}
+impl ::prost::Name for AuditPackEntry {
+    const NAME: &'static str = "AuditPackEntry";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditPackEntry".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditPackEntry".into()
+    }
+}
+/// An entry that doesn't.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditPackSkipped {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(string, tag = "2")]
+    pub body_sha256: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditPackSkipped {
+    const NAME: &'static str = "AuditPackSkipped";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditPackSkipped".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditPackSkipped".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AuditChange {
+    #[prost(uint64, tag = "1")]
+    pub position: u64,
+    #[prost(message, optional, tag = "2")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "3")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub writes: ::prost::alloc::vec::Vec<AuditWrite>,
+}
+impl ::prost::Name for AuditChange {
+    const NAME: &'static str = "AuditChange";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditChange".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditChange".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AuditWrite {
+    #[prost(bytes = "vec", tag = "1")]
+    pub key: ::prost::alloc::vec::Vec<u8>,
+    /// Empty when the key was taken away.
+    #[prost(string, tag = "2")]
+    pub value_sha256: ::prost::alloc::string::String,
+    /// The bytes at rest (muster/store/v1/record.proto), where the scope has them.
+    #[prost(bytes = "vec", tag = "3")]
+    pub value: ::prost::alloc::vec::Vec<u8>,
+    /// What they say, for people, as this collector reads them.
+    #[prost(string, tag = "4")]
+    pub shown: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AuditWrite {
+    const NAME: &'static str = "AuditWrite";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AuditWrite".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AuditWrite".into()
+    }
+}
+/// Generated client implementations.
+pub mod audit_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct AuditClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AuditClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AuditClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AuditClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Newest first.
+        pub async fn list_audit_entries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAuditEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditEntriesResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Audit/ListAuditEntries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Audit", "ListAuditEntries"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The log from its beginning, in pages, for whoever checks the chain; the collector compares each entry with the
+        /// changes that it keeps and says where they differ.
+        pub async fn walk_audit_log(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WalkAuditLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WalkAuditLogResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Audit/WalkAuditLog",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Audit", "WalkAuditLog"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// How far the log goes now, signed.
+        pub async fn sign_audit_head(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SignAuditHeadRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditHead>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Audit/SignAuditHead",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Audit", "SignAuditHead"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An evidence pack: one header, then entries in their order. That it was exported is an entry itself.
+        pub async fn export_audit_pack(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExportAuditPackRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::AuditPackLine>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Audit/ExportAuditPack",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Audit", "ExportAuditPack"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod audit_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AuditServer.
+    #[async_trait]
+    pub trait Audit: std::marker::Send + std::marker::Sync + 'static {
+        /// Newest first.
+        async fn list_audit_entries(
+            &self,
+            request: tonic::Request<super::ListAuditEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAuditEntriesResponse>,
+            tonic::Status,
+        >;
+        /// The log from its beginning, in pages, for whoever checks the chain; the collector compares each entry with the
+        /// changes that it keeps and says where they differ.
+        async fn walk_audit_log(
+            &self,
+            request: tonic::Request<super::WalkAuditLogRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::WalkAuditLogResponse>,
+            tonic::Status,
+        >;
+        /// How far the log goes now, signed.
+        async fn sign_audit_head(
+            &self,
+            request: tonic::Request<super::SignAuditHeadRequest>,
+        ) -> std::result::Result<tonic::Response<super::AuditHead>, tonic::Status>;
+        /// Server streaming response type for the ExportAuditPack method.
+        type ExportAuditPackStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::AuditPackLine, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// An evidence pack: one header, then entries in their order. That it was exported is an entry itself.
+        async fn export_audit_pack(
+            &self,
+            request: tonic::Request<super::ExportAuditPackRequest>,
+        ) -> std::result::Result<
+            tonic::Response<Self::ExportAuditPackStream>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct AuditServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AuditServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AuditServer<T>
+    where
+        T: Audit,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/muster.v1.Audit/ListAuditEntries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAuditEntriesSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::UnaryService<super::ListAuditEntriesRequest>
+                    for ListAuditEntriesSvc<T> {
+                        type Response = super::ListAuditEntriesResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAuditEntriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::list_audit_entries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAuditEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Audit/WalkAuditLog" => {
+                    #[allow(non_camel_case_types)]
+                    struct WalkAuditLogSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::UnaryService<super::WalkAuditLogRequest>
+                    for WalkAuditLogSvc<T> {
+                        type Response = super::WalkAuditLogResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WalkAuditLogRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::walk_audit_log(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WalkAuditLogSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Audit/SignAuditHead" => {
+                    #[allow(non_camel_case_types)]
+                    struct SignAuditHeadSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::UnaryService<super::SignAuditHeadRequest>
+                    for SignAuditHeadSvc<T> {
+                        type Response = super::AuditHead;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SignAuditHeadRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::sign_audit_head(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SignAuditHeadSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Audit/ExportAuditPack" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExportAuditPackSvc<T: Audit>(pub Arc<T>);
+                    impl<
+                        T: Audit,
+                    > tonic::server::ServerStreamingService<
+                        super::ExportAuditPackRequest,
+                    > for ExportAuditPackSvc<T> {
+                        type Response = super::AuditPackLine;
+                        type ResponseStream = T::ExportAuditPackStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExportAuditPackRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Audit>::export_audit_pack(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExportAuditPackSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AuditServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "muster.v1.Audit";
+    impl<T> tonic::server::NamedService for AuditServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
 /// Everything that one collection found.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Inventory {

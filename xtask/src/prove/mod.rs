@@ -7,6 +7,7 @@
 //! To add a proof: write one file here with a `pub(super) fn run(words: &[String]) -> Result<()>`, one line in
 //! [`PROOFS`], and the figures that it prints into the document that makes the claim.
 
+mod audit;
 mod clone;
 mod disk;
 mod dmi;
@@ -52,6 +53,11 @@ struct Proof {
 }
 
 const PROOFS: &[Proof] = &[
+    Proof {
+        name: "audit",
+        shows: "no entry of the audit log is changed, removed, inserted, moved or cut off unseen, by packs and by heads",
+        run: audit::run,
+    },
     Proof {
         name: "clone",
         shows: "quickstart and the gate work on a clean clone, in either order, with no manual step",
@@ -158,6 +164,6 @@ mod tests {
         assert_eq!(names.len(), PROOFS.len());
         let arguments = Arguments { name: Some("wishes".to_owned()), words: Vec::new() };
         let error = run(&arguments).unwrap_err().to_string();
-        assert!(error.contains("there is no proof \"wishes\"; there are: clone"), "{error}");
+        assert!(error.contains("there is no proof \"wishes\"; there are: audit"), "{error}");
     }
 }

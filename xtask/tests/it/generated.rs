@@ -4,8 +4,9 @@
 
 use std::{fs, path::Path};
 
-const SCHEMAS: [&str; 7] = [
+const SCHEMAS: [&str; 8] = [
     "muster/v1/admin.proto",
+    "muster/v1/audit.proto",
     "muster/v1/carried.proto",
     "muster/v1/enrollment.proto",
     "muster/v1/ingest.proto",

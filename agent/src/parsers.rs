@@ -6,94 +6,12 @@
 //! To add one: a line in [`TARGETS`], a file in `fuzz/targets`, its section in `fuzz/Cargo.toml` and a seed in a folder
 //! of its name in `fuzz/seeds`; a test holds the four together.
 
-use std::collections::BTreeMap;
+mod container;
+mod machine;
+mod target;
 
-use muster_common::time::EndpointTime;
-
-use crate::{
-    host::MemoryHost,
-    sources::{SOURCES, Source},
-    usage::{Ledger, Sampler},
-};
-
-/// Who lives on the machine of every target.
-const PEOPLE: (&str, &str) = ("etc/passwd", "anna:x:1000:1000::/home/anna:/bin/sh\n");
-/// Where the bytes are put into a path: their first line, when it can be a name.
-const NAME: &str = "{name}";
-/// A longer name is none.
-const NAME_LIMIT: usize = 255;
-
-/// One kind of bytes, and who reads them.
-#[derive(Debug)]
-pub struct Target {
-    /// Its name, unique.
-    pub name: &'static str,
-    /// The sources that run.
-    sources: &'static [&'static str],
-    /// The files whose content the bytes are.
-    paths: &'static [&'static str],
-    /// Files with a content of their own, without which a source would not look.
-    beside: &'static [(&'static str, &'static str)],
-    /// Whether it is also looked at which programs run.
-    processes: bool,
-    /// What the bytes are put into.
-    container: fn(&[u8]) -> Vec<u8>,
-}
-
-impl Target {
-    const fn of(
-        name: &'static str,
-        sources: &'static [&'static str],
-        paths: &'static [&'static str],
-        beside: &'static [(&'static str, &'static str)],
-    ) -> Self {
-        Self { name, sources, paths, beside, processes: false, container: <[u8]>::to_vec }
-    }
-
-    /// Runs the sources over a machine that has these bytes; how many items they find.
-    pub fn feed(&self, bytes: &[u8]) -> usize {
-        let host = self.machine(bytes);
-        let items: usize = self.sources().map(|source| source.collect(&host).items.len()).sum();
-        // What watches processes is no source, and reads as much of strangers.
-        let uses = self.processes.then(|| {
-            let mut sampler = Sampler::new(Ledger::default());
-            sampler.sample(&host, EndpointTime::from_millis(0));
-            sampler.ledger().uses().len()
-        });
-        items + uses.unwrap_or(0)
-    }
-
-    /// The sources that run.
-    pub(crate) fn sources(&self) -> impl Iterator<Item = &'static dyn Source> {
-        SOURCES.iter().copied().filter(|source| self.sources.contains(&source.name()))
-    }
-
-    /// A machine that has these bytes.
-    pub(crate) fn machine(&self, bytes: &[u8]) -> MemoryHost {
-        let beside = self.beside.iter().chain([&PEOPLE]);
-        let mut files: BTreeMap<String, Vec<u8>> =
-            beside.map(|(path, content)| ((*path).to_owned(), content.as_bytes().to_vec())).collect();
-        let name = first_line(bytes);
-        for path in self.paths {
-            match name {
-                Some(name) => files.insert(path.replace(NAME, name), (self.container)(bytes)),
-                None if path.contains(NAME) => None,
-                None => files.insert((*path).to_owned(), (self.container)(bytes)),
-            };
-        }
-        // Whoever asks a metadata service gets the bytes from it too.
-        let metadata_service = (self.container)(bytes);
-        let certificate_folders = vec!["etc/nginx".to_owned()];
-        MemoryHost { files, metadata_service, certificate_folders, ..MemoryHost::default() }
-    }
-}
-
-/// The first line as a name of a file.
-fn first_line(bytes: &[u8]) -> Option<&str> {
-    let line = std::str::from_utf8(bytes.split(|byte| *byte == b'\n').next()?).ok()?;
-    let is_name = !line.is_empty() && line.len() <= NAME_LIMIT && !line.contains(['/', '\0']);
-    (is_name && line != "." && line != "..").then_some(line)
-}
+use container::{http, ndb, smbios_entry};
+pub use target::Target;
 
 /// Feeds bytes to the target of this name; whether there is one.
 pub fn feed(name: &str, bytes: &[u8]) -> bool {
@@ -373,38 +291,82 @@ pub const TARGETS: &[Target] = &[
         ],
         &[],
     ),
+    // Whole machines, for what the bytes of one file don't reach: the walking of folders, what is asked of several files
+    // at once, and what may not be read.
+    Target::whole(
+        "whole-system",
+        &[
+            "product",
+            "processor",
+            "memory",
+            "battery",
+            "tpm",
+            "monitor",
+            "pci",
+            "usb",
+            "disk",
+            "adapter",
+            "release",
+            "volumes",
+            "security",
+            "protection",
+            "accounts",
+            "units",
+        ],
+    ),
+    Target::whole(
+        "whole-packages",
+        &[
+            "dpkg",
+            "rpm",
+            "apk",
+            "pacman",
+            "portage",
+            "nix",
+            "nix-user",
+            "snap",
+            "flatpak",
+            "flatpak-user",
+            "appimage",
+            "appimage-user",
+        ],
+    ),
+    Target::whole(
+        "whole-extras",
+        &[
+            "editor",
+            "chromium",
+            "firefox",
+            "browser-system",
+            "podman",
+            "podman-user",
+            "docker",
+            "oracle",
+            "opt",
+            "swid",
+            "java",
+            "python",
+            "python-people",
+            "npm",
+            "npm-people",
+            "gem",
+            "gem-people",
+            "cargo",
+            "cargo-people",
+            "homebrew",
+            "homebrew-people",
+            "conda",
+            "conda-people",
+        ],
+    ),
+    Target::whole("whole-secrets", &["cloud", "logins", "certificates", "containerd"]),
+    Target { processes: true, ..Target::whole("whole-programs", &["listeners"]) },
 ];
-
-/// An entry point cut where the kernel's file ends.
-fn smbios_entry(bytes: &[u8]) -> Vec<u8> {
-    bytes[..bytes.len().min(64)].to_vec()
-}
-
-/// An answer whose body the bytes are; a head of their own makes another target.
-fn http(body: &[u8]) -> Vec<u8> {
-    [b"HTTP/1.1 200 OK\r\n\r\n", body].concat()
-}
-
-/// An ndb database of one package whose header the bytes are.
-fn ndb(header: &[u8]) -> Vec<u8> {
-    const PAGE: usize = 4096;
-    const BLOCK: usize = 16;
-    let word = |number: usize| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
-    let blocks = (BLOCK + header.len() + 12).div_ceil(BLOCK);
-    let mut file = [&b"RpmP"[..], &word(0), &word(1), &word(1), &word(2), &[0; 12]].concat();
-    file.extend([&b"Slot"[..], &word(1), &word(PAGE / BLOCK), &word(blocks)].concat());
-    while file.len() < PAGE {
-        file.extend([&b"Slot"[..], &[0; 12]].concat());
-    }
-    file.extend([&b"BlbS"[..], &word(1), &word(1), &word(header.len()), header].concat());
-    file.resize(PAGE + blocks * BLOCK - 12, 0);
-    file.extend([&word(0)[..], &word(header.len()), b"BlbE"].concat());
-    file
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sources::SOURCES;
 
     #[test]
     fn every_target_has_sources_and_a_name_of_its_own() {

@@ -113,8 +113,8 @@ mod tests {
 
     #[test]
     fn every_format_tells_as_much_as_before() {
-        // What may hold anything, or whose machine it is and nothing else, is left out.
-        let left_out = ["containerd", "cloud", "logins", "certificates"];
+        // What may hold anything, or whose machine it is and nothing else, is left out; sockets are a running machine's.
+        let left_out = ["containerd", "cloud", "logins", "certificates", "listeners"];
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz/seeds");
         let mut compared = 0;
         let mut differences = Vec::new();

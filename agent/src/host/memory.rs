@@ -2,10 +2,13 @@
 //!
 //! Knows nothing of the file system and of where links lead. Folders are there because files are in them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hash::{DefaultHasher, Hash, Hasher},
+};
 
 use crate::host::{
-    Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, MetadataRequest, RandomRead,
+    Content, FileKind, Host, HostError, Listing, LiveFacts, Metadata, MetadataRequest, RandomRead, Socket,
     metadata_service,
 };
 
@@ -22,9 +25,18 @@ pub struct MemoryHost {
     pub links: BTreeMap<String, String>,
     /// The folders whose certificates may be told.
     pub certificate_folders: Vec<String>,
+    /// The sockets that listen.
+    pub sockets: Vec<Socket>,
 }
 
 impl MemoryHost {
+    /// The inode of a path: nothing has two names here, so each is something of its own.
+    pub(crate) fn inode(path: &str) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        path.hash(&mut hasher);
+        hasher.finish()
+    }
+
     /// The paths below a folder, relative to it; none when it is no folder.
     fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> {
         let start = format!("{folder}/");
@@ -89,7 +101,11 @@ impl Host for MemoryHost {
             None => return Err(HostError::Missing { path: path.to_owned() }),
         };
         let size_bytes = u64::try_from(length).unwrap_or(u64::MAX);
-        Ok(Metadata { kind, size_bytes, modified_ns: 0, changed_ns: 0, inode: 0 })
+        Ok(Metadata { kind, size_bytes, modified_ns: 0, changed_ns: 0, inode: Self::inode(path) })
+    }
+
+    fn sockets(&self) -> Result<Vec<Socket>, HostError> {
+        Ok(self.sockets.clone())
     }
 
     fn random(&self, path: &str) -> Result<Box<dyn RandomRead>, HostError> {

@@ -1,15 +1,14 @@
 //! How many lines of each parser the corpora reach: the targets once more, built to count the lines that ran.
 //!
-//! Knows nothing of which parser belongs to which target: a file of the agent's sources counts when any target runs a
-//! line of it. Needs the nightly compiler's own `llvm-profdata` and `llvm-cov`, which rustup brings.
+//! Knows nothing of which parser belongs to which target: every file of the agent's sources counts, unless
+//! [`NOT_PARSERS`] says why not. Needs the nightly compiler's own `llvm-profdata` and `llvm-cov`, which rustup brings.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
 use super::{FLAGS, build, corpora, nightly};
 use crate::root;
@@ -19,6 +18,21 @@ use crate::steps::{output_of, shown};
 const WANTED: u64 = 80;
 /// Where parsers are.
 const PARSERS: &str = "agent/src/sources/";
+/// Files among them that no bytes reach, and why.
+const NOT_PARSERS: &[(&str, &str)] = &[
+    ("mod.rs", "the table of sources, and how people are told of them"),
+    ("network/neighbour.rs", "picks among what the kernel told a running machine; no bytes come here"),
+    ("posture/protection.rs", "looks whether files are there, and reads none"),
+    ("usage.rs", "hands on what the service itself found"),
+];
+/// How the functions begin by which a source says what it is, for the table of sources: they read nothing.
+const DESCRIPTIONS: [&str; 5] = [
+    "    fn name(&self) -> &'static str {",
+    "    fn section(&self) -> SectionName {",
+    "    fn reads(&self) -> &'static [&'static str] {",
+    "    fn personal(&self) -> Option<Personal> {",
+    "    fn stamp(&self) -> Stamp {",
+];
 
 /// Lines of a file, and those that ran.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -52,7 +66,7 @@ pub(super) fn run(targets: &[String]) -> Result<()> {
         Command::new(tools.join("llvm-profdata")).args(["merge", "--output"]).arg(&merged).args(&profiles),
     )?;
     let mut command = Command::new(tools.join("llvm-cov"));
-    command.args(["export", "--summary-only", "--instr-profile"]).arg(&merged);
+    command.args(["export", "--format=lcov", "--instr-profile"]).arg(&merged);
     for name in targets {
         command.arg("--object").arg(programs.join(name));
     }
@@ -73,23 +87,51 @@ fn tools() -> Result<PathBuf> {
 
 /// The lines of each parser, by its path below [`PARSERS`].
 fn parsers(told: &str, root: &Path) -> Result<BTreeMap<String, Lines>> {
-    let told: Value = serde_json::from_str(told).context("cannot read what llvm-cov tells")?;
-    let files = told["data"].as_array().into_iter().flatten();
     let mut parsers = BTreeMap::new();
-    for file in files.filter_map(|part| part["files"].as_array()).flatten() {
-        let path = Path::new(file["filename"].as_str().context("llvm-cov tells a file without a name")?);
-        let Ok(path) = path.strip_prefix(root.join(PARSERS)) else { continue };
-        let number = |name: &str| file["summary"]["lines"][name].as_u64();
-        let (Some(count), Some(covered)) = (number("count"), number("covered")) else {
-            bail!("llvm-cov tells no lines of {}", path.display());
-        };
-        let lines = Lines { count, covered };
-        let path = path.display().to_string();
-        if lines.covered > 0 {
-            parsers.insert(path, lines);
+    for file in told.split("end_of_record") {
+        let Some(path) = file.lines().find_map(|line| line.strip_prefix("SF:")) else { continue };
+        let Ok(name) = Path::new(path).strip_prefix(root.join(PARSERS)) else { continue };
+        let name = name.display().to_string();
+        if NOT_PARSERS.iter().any(|(other, _)| *other == name) {
+            continue;
+        }
+        let source = fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+        let lines = lines(file, &descriptions(&source)).with_context(|| format!("llvm-cov on {name}"))?;
+        if lines.count > 0 {
+            parsers.insert(name, lines);
         }
     }
     Ok(parsers)
+}
+
+/// What is told of one file, but for some of its lines.
+fn lines(file: &str, left_out: &BTreeSet<usize>) -> Result<Lines> {
+    let mut lines = Lines::default();
+    for told in file.lines().filter_map(|line| line.strip_prefix("DA:")) {
+        let mut numbers = told.split(',').map(str::parse::<u64>);
+        let (Some(Ok(number)), Some(Ok(times))) = (numbers.next(), numbers.next()) else {
+            bail!("{told:?} is no line and no count");
+        };
+        if !left_out.contains(&usize::try_from(number)?) {
+            lines.count += 1;
+            lines.covered += u64::from(times > 0);
+        }
+    }
+    Ok(lines)
+}
+
+/// The lines in which a source says what it is, counted from one.
+fn descriptions(source: &str) -> BTreeSet<usize> {
+    let mut left_out = BTreeSet::new();
+    let mut inside = false;
+    for (index, line) in source.lines().enumerate() {
+        inside |= DESCRIPTIONS.contains(&line);
+        if inside {
+            left_out.insert(index + 1);
+        }
+        inside &= line != "    }";
+    }
+    left_out
 }
 
 /// Prints the lines of each, and fails when they are too few.
@@ -115,18 +157,41 @@ fn tell(parsers: &BTreeMap<String, Lines>) -> Result<()> {
 mod tests {
     use super::*;
 
+    const SOURCE: &str = "impl Source for S {\n    fn stamp(&self) -> Stamp {\n        Stamp::Boot\n    }\n\n\
+        \x20   fn collect(&self) -> Part {\n        part\n    }\n}\n";
+
+    #[test]
+    fn lines_count_but_for_what_a_source_says_of_itself() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join(PARSERS);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join("xml.rs"), SOURCE).unwrap();
+        let file = |name: &str, lines: &str| {
+            format!("SF:{}\n{lines}LF:9\nend_of_record\n", root.path().join(name).display())
+        };
+        let told = [
+            file("agent/src/sources/xml.rs", "DA:2,0\nDA:3,0\nDA:4,0\nDA:6,7\nDA:7,7\nDA:8,0\n"),
+            file("agent/src/sources/usage.rs", "DA:1,0\n"),
+            file("agent/src/host/mod.rs", "DA:1,0\n"),
+        ];
+        let found = parsers(&told.concat(), root.path()).unwrap();
+        assert_eq!(found, BTreeMap::from([("xml.rs".to_owned(), Lines { count: 3, covered: 2 })]));
+        assert!(parsers(&file("agent/src/sources/xml.rs", "DA:x,0\n"), root.path()).is_err());
+    }
+
     #[test]
     fn a_parser_that_is_reached_too_little_fails() {
-        let told = r#"{"data": [{"files": [
-            {"filename": "/m/agent/src/sources/xml.rs", "summary": {"lines": {"count": 10, "covered": 8}}},
-            {"filename": "/m/agent/src/sources/part.rs", "summary": {"lines": {"count": 9, "covered": 0}}},
-            {"filename": "/m/agent/src/host/mod.rs", "summary": {"lines": {"count": 9, "covered": 1}}}
-        ], "totals": {}}], "type": "llvm.coverage.json.export"}"#;
-        let mut parsers = parsers(told, Path::new("/m")).unwrap();
-        assert_eq!(parsers, BTreeMap::from([("xml.rs".to_owned(), Lines { count: 10, covered: 8 })]));
+        let mut parsers = BTreeMap::from([("xml.rs".to_owned(), Lines { count: 10, covered: 8 })]);
         tell(&parsers).unwrap();
         parsers.insert("json.rs".to_owned(), Lines { count: 100, covered: 79 });
         assert!(tell(&parsers).unwrap_err().to_string().ends_with(": json.rs"));
         assert!(tell(&BTreeMap::new()).is_err());
+    }
+
+    #[test]
+    fn what_is_no_parser_is_there() {
+        for (name, _) in NOT_PARSERS {
+            assert!(root().join(PARSERS).join(name).is_file(), "{name} is gone");
+        }
     }
 }

@@ -13,7 +13,10 @@ use muster_proto::{
         tls::{self, ClientIdentity},
     },
     private_file,
-    v1::{admin_client::AdminClient, audit_client::AuditClient, query_client::QueryClient},
+    v1::{
+        admin_client::AdminClient, audit_client::AuditClient, query_client::QueryClient,
+        records_client::RecordsClient,
+    },
 };
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
 use tonic::{Request, Response, Status, transport::Channel};
@@ -39,6 +42,8 @@ pub(crate) struct Session {
     pub(crate) admin: AdminClient<Channel>,
     /// What was changed, by whom.
     pub(crate) audit: AuditClient<Channel>,
+    /// What other sources brought.
+    pub(crate) records: RecordsClient<Channel>,
     address: Address,
     refusal: Refusal,
 }
@@ -67,15 +72,19 @@ impl Session {
         })?;
         let query = QueryClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let audit = AuditClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let records = RecordsClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let admin = AdminClient::new(opened.channel).max_decoding_message_size(MAX_ANSWER_BYTES);
-        Ok(Self { query, admin, audit, address, refusal: opened.refusal })
+        Ok(Self { query, admin, audit, records, address, refusal: opened.refusal })
     }
 
     /// The message of an answer, or why there is none.
     pub(crate) fn explain<T>(&self, answer: Result<Response<T>, Status>) -> Result<T, Failure> {
-        answer.map(Response::into_inner).map_err(|status| {
-            Failure::of_status(&status, self.refusal.get().as_ref(), &self.address.to_string())
-        })
+        answer.map(Response::into_inner).map_err(|status| self.failed(&status))
+    }
+
+    /// Why a call or a stream failed.
+    pub(crate) fn failed(&self, status: &Status) -> Failure {
+        Failure::of_status(status, self.refusal.get().as_ref(), &self.address.to_string())
     }
 }
 

@@ -206,16 +206,7 @@ impl admin_server::Admin for AdminService {
             .await
             .map_err(|error| status::import(&error))?;
         if apply {
-            tracing::info!(
-                import.source = source,
-                actor = %actor.name,
-                created = response.created,
-                updated = response.updated,
-                unchanged = response.unchanged,
-                conflicts = response.conflicts,
-                refused = response.refused,
-                "file imported"
-            );
+            import::service::log(&source, &actor.name, &response);
         }
         Ok(Response::new(response))
     }

@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::{
+    actions::import::Importer,
     admin::AdminService,
     app::App,
     audit::service::AuditService,
     authz::{self, AuthzLayer},
-    import::carried::Opener,
+    import::{carried::Opener, door::RecordsService},
     query::{Query, service::QueryService},
     tls::listener::Connections,
 };
@@ -28,6 +29,8 @@ pub(crate) fn serve(
 ) -> anyhow::Result<impl Future<Output = Result<(), tonic::transport::Error>> + use<>> {
     authz::check_complete()?;
     let query = Arc::new(Query::new(app.pipeline.clone(), app.index.clone(), app.persons.clone()));
+    let importer = Importer::new(app.pipeline.clone(), app.persons.clone());
+    let records = RecordsService::new(query.clone(), app.registry.clone(), importer);
     let admin = AdminService::new(
         app.pipeline.clone(),
         app.registry.clone(),
@@ -46,6 +49,7 @@ pub(crate) fn serve(
         .add_service(QueryService::new(query).into_server())
         .add_service(admin.into_server())
         .add_service(AuditService::new(app.audit.clone()).into_server())
+        .add_service(records.into_server())
         .add_service(reflection)
         .add_service(health)
         .serve_with_incoming_shutdown(connections, stop.cancelled_owned()))

@@ -133,6 +133,7 @@ impl App {
                 "the audit log's last head did not get out"
             );
         }
+        self.pipeline.sightings().flush(self.store.as_ref()).await?;
         self.store.close().await?;
         Ok(())
     }

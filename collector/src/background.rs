@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::app::App;
+use crate::{app::App, query::Query};
 
 /// How often presence is kept; after a crash devices seem silent for so much longer, far below any limit.
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
@@ -14,6 +14,9 @@ const FLUSH_EVERY: Duration = Duration::from_secs(60);
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
 /// Devices that are judged in one go.
 const JUDGED_AT_ONCE: usize = 500;
+
+/// How often it is looked whether today's gaps between sources were counted.
+const COUNT_EVERY: Duration = Duration::from_secs(600);
 
 /// How often the store is asked whether it can still keep anything.
 const HEALTH_EVERY: Duration = Duration::from_secs(1);
@@ -26,6 +29,14 @@ pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToke
         while wait(FLUSH_EVERY, &stopped).await {
             if let Err(error) = presence.pipeline.presence().flush(presence.store.as_ref()).await {
                 tracing::error!(error = %error, "presence could not be kept");
+            }
+            match presence.pipeline.sight_again().await {
+                Ok(0) => {}
+                Ok(found) => tracing::info!(found, "endpoints on networks found to be devices"),
+                Err(error) => tracing::error!(error = %error, "sightings could not be tried again"),
+            }
+            if let Err(error) = presence.pipeline.sightings().flush(presence.store.as_ref()).await {
+                tracing::error!(error = %error, "sightings could not be kept");
             }
         }
     });
@@ -51,6 +62,17 @@ pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToke
             }
             if !wait(sent.heads.every(), &stopped).await {
                 return;
+            }
+        }
+    });
+    let (counted, stopped) = (app.clone(), stop.clone());
+    tasks.spawn(async move {
+        let query = Query::new(counted.pipeline.clone(), counted.index.clone(), counted.persons.clone());
+        while wait(COUNT_EVERY, &stopped).await {
+            match query.keep_counts().await {
+                Ok(true) => tracing::info!("gaps between sources counted"),
+                Ok(false) => {}
+                Err(error) => tracing::error!(error = %error, "gaps between sources could not be counted"),
             }
         }
     });

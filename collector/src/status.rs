@@ -161,6 +161,8 @@ pub fn query(error: &QueryFailure) -> Status {
         | QueryFailure::Position => Status::invalid_argument(error.to_string()),
         QueryFailure::NoPast { .. } => Status::invalid_argument(error.to_string()),
         QueryFailure::TooManyForPast { .. } => Status::resource_exhausted(error.to_string()),
+        QueryFailure::NoPerson { .. } => Status::not_found(error.to_string()),
+        QueryFailure::Commit(error) => commit(error),
         QueryFailure::NoDevice { .. } | QueryFailure::NotYet { .. } | QueryFailure::NoInventory { .. } => {
             Status::not_found(error.to_string())
         }

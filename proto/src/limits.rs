@@ -40,3 +40,7 @@ pub const SECTION_DIGEST_BYTES: usize = 32;
 pub const FILTER_BYTES: usize = 8 * 1024;
 /// A file to import.
 pub const IMPORT_BYTES: usize = 16 * 1024 * 1024;
+/// A file to import that comes in parts.
+pub const IMPORT_FILE_BYTES: usize = 64 * 1024 * 1024;
+/// One part of such a file.
+pub const IMPORT_PART_BYTES: usize = 256 * 1024;

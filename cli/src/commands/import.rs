@@ -9,13 +9,13 @@ use std::{
 use clap::Subcommand;
 use muster_common::source::ImportName;
 use muster_proto::{
-    limits::IMPORT_BYTES,
-    v1::{ImportOutcome, ImportRequest, ImportResponse},
+    limits::IMPORT_FILE_BYTES,
+    v1::{ImportBegin, ImportOutcome, ImportResponse},
 };
 
-use super::{bare_id, carried, grouped};
+use super::{bare_id, carried, grouped, refused, upload};
 use crate::{
-    connection::{Session, ask_patiently},
+    connection::Session,
     failure::{Failure, Kind},
     output::{Answer, Cell, Column, Document, Grid, Tone},
 };
@@ -47,12 +47,25 @@ pub(crate) struct Words {
 enum Action {
     /// Take in reports that muster-agent export wrote, carried here from where no network leads
     Agent(carried::Words),
+    /// List the rows that could not be used, as they stand in their files
+    Refused(refused::Words),
 }
 
 impl Words {
     /// The words for reports of agents, if it is about those.
     pub(crate) fn of_agents(&self) -> Option<&carried::Words> {
-        self.action.as_ref().map(|Action::Agent(words)| words)
+        match self.action.as_ref()? {
+            Action::Agent(words) => Some(words),
+            Action::Refused(_) => None,
+        }
+    }
+
+    /// The words for the list of refused rows, if it is about that.
+    pub(crate) fn of_refused(&self) -> Option<&refused::Words> {
+        match self.action.as_ref()? {
+            Action::Refused(words) => Some(words),
+            Action::Agent(_) => None,
+        }
     }
 
     fn file(&self) -> &Path {
@@ -62,19 +75,18 @@ impl Words {
 
 /// Sends the file and shows what became of its rows.
 pub(crate) async fn run(words: &Words, session: &Session) -> Result<Answer, Failure> {
-    let request = ImportRequest {
+    let begin = ImportBegin {
         source: words.source.as_str().to_owned(),
         format: words.format.clone(),
-        content: read(words.file())?,
         apply: words.apply,
     };
-    let response = session.explain(session.admin.clone().import(ask_patiently(request)).await)?;
+    let response = upload::send(session, begin, read(words.file())?).await?;
     Ok(answer(&response, words))
 }
 
 /// The file's bytes, at most as many as an import takes.
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let limit = IMPORT_BYTES as u64 + 1;
+    let limit = IMPORT_FILE_BYTES as u64 + 1;
     let mut bytes = Vec::new();
     let outcome = if path == Path::new("-") {
         io::stdin().lock().take(limit).read_to_end(&mut bytes)
@@ -88,10 +100,10 @@ fn read(path: &Path) -> Result<Vec<u8>, Failure> {
             "name a file that you may read, or - for standard input",
         )
     })?;
-    if bytes.len() > IMPORT_BYTES {
+    if bytes.len() > IMPORT_FILE_BYTES {
         return Err(Failure::new(
             Kind::Usage,
-            format!("{} is longer than {} MiB", path.display(), IMPORT_BYTES / (1024 * 1024)),
+            format!("{} is longer than {} MiB", path.display(), IMPORT_FILE_BYTES / (1024 * 1024)),
             "split it into several files, each with the heading",
         ));
     }

@@ -7,13 +7,19 @@ mod agents;
 mod assets;
 mod audit;
 mod carried;
+mod coverage;
 mod device;
 mod devices;
 mod flags;
 mod import;
 mod lookup;
+mod persons;
+mod reconcile;
+mod refused;
+mod sightings;
 mod software;
 mod token;
+mod upload;
 
 use clap::Subcommand;
 
@@ -42,6 +48,14 @@ pub(crate) enum Command {
     Lookup(lookup::Words),
     /// Take in a file of another system (without --apply only show what would happen), or reports of agents: import agent
     Import(import::Words),
+    /// List persons, or show one
+    Persons(persons::Words),
+    /// List what was seen on networks and is no device's
+    Sightings(sightings::Words),
+    /// Show where sources differ: paid and never seen, seen and not owned, leavers who still have something
+    Reconcile(reconcile::Words),
+    /// Show which source sees how many devices, and what one sees that another doesn't
+    Coverage(coverage::Words),
     /// Let new machines in
     Token(token::Words),
     /// Read, check and export the log of who changed what
@@ -76,8 +90,15 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
                 failure = partly;
                 answer
             }),
-            None => import::run(words, &session).await,
+            None => match words.of_refused() {
+                Some(words) => refused::run(words, &session, screen).await,
+                None => import::run(words, &session).await,
+            },
         },
+        Command::Persons(words) => persons::run(words, &session, screen).await,
+        Command::Sightings(words) => sightings::run(words, &session, screen).await,
+        Command::Reconcile(words) => reconcile::run(words, &session).await,
+        Command::Coverage(words) => coverage::run(words, &session, screen).await,
         Command::Token(words) => token::run(words, &session, screen).await,
         Command::Audit(words) => audit::run(words, &session, screen).await.map(|(answer, found)| {
             failure = found;

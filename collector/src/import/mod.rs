@@ -10,6 +10,7 @@
 pub mod carried;
 mod cells;
 mod columns;
+pub mod door;
 mod keys;
 mod money;
 mod purchase_csv;
@@ -19,7 +20,7 @@ mod text;
 use std::fmt;
 
 use muster_common::{inventory::MacAddress, observation::Record};
-use muster_proto::limits::IMPORT_BYTES;
+use muster_proto::limits::IMPORT_FILE_BYTES;
 
 /// The most rows in a file.
 pub const MAX_ROWS: usize = 200_000;
@@ -36,12 +37,12 @@ pub type Reader = fn(&[u8], &Placeholders) -> Result<ImportedFile, ImportError>;
 /// The formats, by the name under which they are asked for.
 const FORMATS: &[(&str, Reader)] = &[("purchase-csv", purchase_csv::read)];
 
-/// Reads a file of at most [`IMPORT_BYTES`] in one of the formats.
+/// Reads a file of at most [`IMPORT_FILE_BYTES`] in one of the formats.
 pub fn read(format: &str, content: &[u8], placeholders: &Placeholders) -> Result<ImportedFile, ImportError> {
     let Some((_, reader)) = FORMATS.iter().find(|(name, _)| *name == format) else {
         return Err(ImportError::UnknownFormat { format: format.chars().take(64).collect() });
     };
-    if content.len() > IMPORT_BYTES {
+    if content.len() > IMPORT_FILE_BYTES {
         return Err(ImportError::TooLong { bytes: content.len() });
     }
     reader(content, placeholders)
@@ -116,7 +117,7 @@ pub enum ImportError {
         format: String,
     },
     /// Too long.
-    #[error("the file has {bytes} bytes, the most is {IMPORT_BYTES} (split it into several files)")]
+    #[error("the file has {bytes} bytes, the most is {IMPORT_FILE_BYTES} (split it into several files)")]
     TooLong {
         /// Its length.
         bytes: usize,

@@ -27,6 +27,19 @@ const PLACEHOLDERS: Placeholders = Placeholders {
     mac: Importer::is_placeholder_mac,
 };
 
+/// A file and what is to be done with it.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// The import's name.
+    pub source: String,
+    /// One of [`super::formats`].
+    pub format: String,
+    /// The file.
+    pub content: Vec<u8>,
+    /// False: a dry run.
+    pub apply: bool,
+}
+
 /// Answers an import; `actor` stands in the audit.
 ///
 /// # Errors
@@ -37,17 +50,30 @@ pub async fn run(
     actor: &str,
 ) -> Result<v1::ImportResponse, ServiceError> {
     let v1::ImportRequest { source, format, content, apply } = request;
+    run_job(importer, Job { source, format, content, apply }, actor, &Progress::default()).await
+}
+
+/// The same, and tells how far it is.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_job(
+    importer: &Importer,
+    job: Job,
+    actor: &str,
+    progress: &Progress,
+) -> Result<v1::ImportResponse, ServiceError> {
+    let Job { source, format, content, apply } = job;
     let name = ImportName::new(source)?;
     // Reading sixteen megabytes takes a while, and other calls wait on this thread.
     let file = tokio::task::spawn_blocking(move || read(&format, &content, &PLACEHOLDERS))
         .await
         .map_err(ImportFailed::from)??;
     let rows = file.rows.into_iter().map(row).collect();
-    let progress = Progress::default();
     let report = if apply {
-        importer.apply(&name, rows, actor, &progress).await?
+        importer.apply(&name, rows, actor, progress).await?
     } else {
-        importer.preview(&name, rows, &progress).await?
+        importer.preview(&name, rows, progress).await?
     };
     let count = |wanted| {
         let rows = report.rows.iter().filter(|row| row.outcome == wanted);
@@ -63,6 +89,20 @@ pub async fn run(
         rows: report.rows.into_iter().map(answer).collect(),
         remarks: file.remarks,
     })
+}
+
+/// Notes in the log what was taken in.
+pub fn log(source: &str, actor: &str, response: &v1::ImportResponse) {
+    tracing::info!(
+        import.source = source,
+        actor,
+        created = response.created,
+        updated = response.updated,
+        unchanged = response.unchanged,
+        conflicts = response.conflicts,
+        refused = response.refused,
+        "file imported"
+    );
 }
 
 fn row(row: Row) -> ImportRow {

@@ -3,14 +3,14 @@
 //! Knows nothing of where records come from and of locks. Row numbers are local to this process: they are given out
 //! here, used again after a removal, and never leave the index.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use muster_common::{
-    device::{Device, Field, Value as Fact},
+    device::{Device, Field, Provenanced, Value as Fact},
     filter::{Comparison, FieldPath, Filter, Operator, Value},
     flag::FlagCode,
     id::{DeviceId, PersonId},
-    inventory::Package,
+    inventory::{MacAddress, Package},
     person::PersonFacts,
     time::Timestamp,
 };
@@ -43,6 +43,21 @@ pub struct Fleet {
     columns: Vec<Column>,
     catalogue: Catalogue,
     persons: People,
+    /// By row: the imports that saw the device on a network, which its record doesn't know.
+    sighted: HashMap<u32, Vec<String>>,
+    /// When each kind of source last said something of any device.
+    last_by_source: BTreeMap<String, Timestamp>,
+}
+
+/// Which devices report an address on any adapter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MacHolder {
+    /// None.
+    Nobody,
+    /// This one alone.
+    One(DeviceId),
+    /// More than one.
+    Several,
 }
 
 impl Default for Fleet {
@@ -58,6 +73,8 @@ impl Default for Fleet {
             columns: schema::device_columns(),
             catalogue: Catalogue::new(),
             persons: People::default(),
+            sighted: HashMap::new(),
+            last_by_source: BTreeMap::new(),
         }
     }
 }
@@ -100,7 +117,17 @@ impl Fleet {
             column.set(row, device.value(*field));
         }
         self.columns[schema::FLAG].set_texts(row, device.flags.iter().map(|flag| flag.code.name()));
-        self.columns[schema::SEEN_BY].set_texts(row, device.seen_by.keys().map(String::as_str));
+        for (source, last) in &device.seen_by {
+            match self.last_by_source.get_mut(source) {
+                Some(known) => *known = (*known).max(*last),
+                None => drop(self.last_by_source.insert(source.clone(), *last)),
+            }
+        }
+        let sighted =
+            self.sighted.get(&row).into_iter().flatten().filter(|it| !device.seen_by.contains_key(*it));
+        let seen_by = device.seen_by.keys().chain(sighted).map(String::as_str);
+        self.columns[schema::SEEN_BY].set_texts(row, seen_by);
+        self.columns[schema::DIFFERS].set_texts(row, differing(device));
         let agents: Vec<String> = device.agents.iter().map(|binding| binding.agent.to_string()).collect();
         self.columns[schema::AGENT].set_texts(row, agents.iter().map(String::as_str));
         self.columns[schema::FIRST_SEEN].set(row, Some(&Fact::Time(device.first_seen)));
@@ -152,6 +179,7 @@ impl Fleet {
             column.set(row, None);
         }
         self.persons.forget(row);
+        self.sighted.remove(&row);
         self.catalogue.install(row, [].into_iter());
         self.set_aliases(row, &[]);
         self.live.remove(row);
@@ -165,6 +193,38 @@ impl Fleet {
         self.columns[schema::LAST_SEEN].set(row, Some(&Fact::Time(last_seen)));
         self.columns[schema::CONNECTED].set(row, Some(&Fact::Boolean(connected)));
         true
+    }
+
+    /// Notes which imports saw a device on a network, all of them; whether the device is there.
+    pub fn set_sighted(&mut self, id: DeviceId, sources: Vec<String>) -> bool {
+        let Some(row) = self.rows.get(&id).copied() else { return false };
+        let known: BTreeSet<String> = self.columns[schema::SEEN_BY]
+            .as_text()
+            .map(|column| column.texts_of(row).map(str::to_owned).collect())
+            .unwrap_or_default();
+        if !sources.iter().all(|source| known.contains(source)) {
+            let all = known.union(&sources.iter().cloned().collect()).cloned().collect::<Vec<_>>();
+            self.columns[schema::SEEN_BY].set_texts(row, all.iter().map(String::as_str));
+        }
+        self.sighted.insert(row, sources);
+        true
+    }
+
+    /// Which device reports an address, on whichever adapter.
+    pub fn holder_of(&self, mac: MacAddress) -> MacHolder {
+        let Some(column) = self.columns[Field::Mac as usize].as_text() else { return MacHolder::Nobody };
+        let rows = column.matching(&Value::Exact(mac.to_string()));
+        let mut rows = rows.iter().filter(|row| self.live.contains(*row));
+        match (rows.next(), rows.next()) {
+            (None, _) => MacHolder::Nobody,
+            (Some(row), None) => MacHolder::One(self.ids[row as usize]),
+            (Some(_), Some(_)) => MacHolder::Several,
+        }
+    }
+
+    /// When each kind of source last said something of any device.
+    pub fn last_by_source(&self) -> &BTreeMap<String, Timestamp> {
+        &self.last_by_source
     }
 
     /// Notes what a staff list says of a person, in the rows of what they hold too.
@@ -241,6 +301,21 @@ impl Fleet {
     pub(super) fn id(&self, row: u32) -> DeviceId {
         self.ids[row as usize]
     }
+}
+
+/// The fields of which different sources say different things.
+fn differing(device: &Device) -> impl Iterator<Item = &'static str> {
+    let differs = |known: &Provenanced| {
+        let Some(first) = known.claims.first() else { return false };
+        known.claims.iter().any(|claim| {
+            claim.source != first.source
+                && match (&claim.value, &first.value) {
+                    (Fact::Text(left), Fact::Text(right)) => !left.eq_ignore_ascii_case(right),
+                    (left, right) => left != right,
+                }
+        })
+    };
+    device.fields.iter().filter(move |(_, known)| differs(known)).map(|(field, _)| field.name())
 }
 
 impl Table for Fleet {

@@ -40,7 +40,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 pub use error::QueryError;
 pub use facet::Facets;
-pub use fleet::Fleet;
+pub use fleet::{Fleet, MacHolder};
 pub use list::{DevicePage, ListRequest};
 pub use schema::{device_field, device_fields};
 pub use software::{SoftwareBy, SoftwarePage, SoftwareRequest, SoftwareRow};

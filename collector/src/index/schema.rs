@@ -25,9 +25,11 @@ pub(super) const SOFTWARE_COUNT: usize = FLAG + 6;
 pub(super) const PERSON_LAST_DAY: usize = FLAG + 7;
 /// Their departments.
 pub(super) const PERSON_DEPARTMENT: usize = FLAG + 8;
+/// Fields of which its sources say different things.
+pub(super) const DIFFERS: usize = FLAG + 9;
 
 /// The columns after those of [`Field::ALL`], in the order of the constants above.
-const EXTRA: [(&str, FieldKind); 9] = [
+const EXTRA: [(&str, FieldKind); 10] = [
     ("flag", FieldKind::List),
     ("seen_by", FieldKind::List),
     ("agent", FieldKind::List),
@@ -37,6 +39,7 @@ const EXTRA: [(&str, FieldKind); 9] = [
     ("software_count", FieldKind::Number),
     ("person.last_day", FieldKind::Time),
     ("person.department", FieldKind::List),
+    ("differs", FieldKind::List),
 ];
 
 /// Second names, for what people and other tools type.

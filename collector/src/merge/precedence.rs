@@ -81,6 +81,24 @@ pub fn standing(source: &Source, field: Field) -> u8 {
     }
 }
 
+/// Whether a kind of source, by its name in `seen_by`, says that a machine exists now: an agent, a network, a management
+/// system, an audit. Who bought, pays or ships says only that it should.
+pub fn is_witness(kind: &str) -> bool {
+    match kind {
+        "agent" | "neighbour" => true,
+        "operator" => false,
+        import => match office(import) {
+            Office::Audit | Office::HandOver | Office::Mdm | Office::Other => true,
+            Office::HelpDesk
+            | Office::Staff
+            | Office::Finance
+            | Office::Maker
+            | Office::Procurement
+            | Office::Shipping => false,
+        },
+    }
+}
+
 fn office(name: &str) -> Office {
     let first = name.split('-').next().unwrap_or(name);
     NAMES.iter().find(|(known, _)| *known == first).map_or(Office::Other, |(_, office)| *office)

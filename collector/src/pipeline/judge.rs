@@ -164,7 +164,12 @@ impl Pipeline {
             device,
             agent_seen: reported.max(seen.map(|seen| seen.last)),
             connected: seen.is_some_and(|seen| seen.connected),
-            others_seen: subjects.iter().filter(|subject| sees(subject)).map(|subject| subject.last).max(),
+            others_seen: subjects
+                .iter()
+                .filter(|subject| sees(subject))
+                .map(|subject| subject.last)
+                .chain(self.sightings.last_of(device.id))
+                .max(),
             vouched: subjects.iter().any(|subject| subject.vouches),
             open_reviews: u32::try_from(
                 surroundings.reviews + subjects.iter().filter(|subject| subject.in_conflict).count(),

@@ -24,6 +24,7 @@ mod refold;
 mod clock;
 mod downtime;
 pub mod presence;
+pub mod sightings;
 
 use std::sync::Arc;
 
@@ -46,6 +47,7 @@ use downtime::Downtime;
 use observation::{Attachment, Companion, CompanionWrites, Observation, Outcome, Speaker};
 use presence::Presence;
 use refold::Refolded;
+use sightings::Sightings;
 use step::Tried;
 
 use crate::{
@@ -141,6 +143,7 @@ pub struct Pipeline {
     clock: Arc<dyn Clock>,
     due: Due,
     downtime: Downtime,
+    sightings: Sightings,
 }
 
 impl Pipeline {
@@ -157,6 +160,7 @@ impl Pipeline {
             catalogue: Catalogue::default(),
             due: Due::default(),
             downtime: Downtime::default(),
+            sightings: Sightings::default(),
             asked: watch::Sender::new(charter.load().agents.clone()),
             index,
             presence,
@@ -173,6 +177,7 @@ impl Pipeline {
         let titles = self.catalogue.load(self.records.store().as_ref()).await?;
         self.add_titles(&titles);
         self.presence.load(self.records.store().as_ref()).await?;
+        self.sightings.load(self.records.store().as_ref()).await?;
         let now = self.now();
         if let Some(last) = self.presence.all().into_iter().map(|(_, seen)| seen.last).max() {
             self.downtime.set(last, now);
@@ -194,6 +199,9 @@ impl Pipeline {
         let mut fleet = self.index.write();
         for (device, seen) in self.presence.all() {
             fleet.set_presence(device, seen.last, seen.connected);
+        }
+        for (device, sources) in self.sightings.all() {
+            fleet.set_sighted(device, sources);
         }
         fleet.prepare();
         Ok(count)

@@ -121,14 +121,18 @@ impl Query {
     /// The record of a device.
     pub(super) async fn record_of(&self, id: DeviceId) -> Result<Device, QueryFailure> {
         let read: Read<Device> = self.records().get(key::device(id)).await?;
-        read.record.ok_or(QueryFailure::NoDevice { device: id })
+        let mut device = read.record.ok_or(QueryFailure::NoDevice { device: id })?;
+        self.pipeline.sightings().add_to(&mut device);
+        Ok(device)
     }
 
     /// The records of devices, in their order; one that has just gone is left out.
     pub(super) async fn records_of(&self, ids: &[DeviceId]) -> Result<Vec<Device>, QueryFailure> {
         let read: Vec<Read<Device>> =
             self.records().get_all(ids.iter().map(|id| key::device(*id)).collect()).await?;
-        Ok(read.into_iter().filter_map(|read| read.record).collect())
+        let mut devices: Vec<Device> = read.into_iter().filter_map(|read| read.record).collect();
+        devices.iter_mut().for_each(|device| self.pipeline.sightings().add_to(device));
+        Ok(devices)
     }
 
     /// Takes a device back to what it was, by undoing what came later, newest first.

@@ -49,6 +49,17 @@ pub enum QueryFailure {
         /// As it was asked for.
         name: String,
     },
+    /// Nobody by that name.
+    #[error(
+        "there is no person {name:?} (name one by id, whole name, address or number; of several with one name use the address)"
+    )]
+    NoPerson {
+        /// As it was asked for.
+        name: String,
+    },
+    /// A count that could not be kept.
+    #[error("could not keep the counts of today")]
+    Commit(#[from] crate::store::CommitError),
     /// A code that no flag has.
     #[error("there is no flag {code:?} (flags: {known})")]
     Code {

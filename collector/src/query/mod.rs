@@ -30,7 +30,10 @@ mod former;
 mod lookup;
 
 pub mod agents;
+mod people;
+mod reconcile;
 mod refused;
+mod sightings;
 
 use std::sync::Arc;
 

@@ -109,6 +109,14 @@ pub fn refused_row(source: &str, digest: &[u8; 16]) -> Key {
     short(REFUSED_ROWS, &[source.as_bytes(), b"/", digest].concat())
 }
 
+/// Counts of the gaps between sources, by day.
+pub const GAP_COUNTS: &[u8] = b"k/g/";
+
+/// The counts of one day, in days since the epoch; later days come later in scans.
+pub fn gap_counts(day: u32) -> Key {
+    short(GAP_COUNTS, &day.to_be_bytes())
+}
+
 /// The prefix of the reviews that name a device as a candidate.
 pub fn reviews_naming(device: DeviceId) -> Vec<u8> {
     [b"w/", device.as_bytes().as_slice()].concat()

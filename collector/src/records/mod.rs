@@ -75,6 +75,7 @@ plain!(
     Account,
     Agent,
     Enrolment,
+    GapCounts,
     HistoryEntry,
     IdentifierClaims,
     Person,

@@ -4,9 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use muster_collector::{
+    actions::import::Importer,
     admin::AdminService,
     authz::Actor,
-    import::carried::Opener,
+    import::{carried::Opener, door::RecordsService},
     index::Index,
     pipeline::{
         Pipeline,
@@ -43,10 +44,12 @@ pub(crate) struct World {
     pub(crate) store: Arc<MemoryStore>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) pipeline: Arc<Pipeline>,
+    pub(crate) index: Arc<Index>,
     pub(crate) registry: Arc<Registry>,
     pub(crate) persons: Persons,
     pub(crate) query: QueryService,
     pub(crate) admin: AdminService,
+    pub(crate) records: RecordsService,
     pub(crate) authority: Arc<Authority>,
     _folder: TempDir,
 }
@@ -152,7 +155,7 @@ impl World {
         let vault = Arc::new(Vault::open(&folder.path().join("vault")).unwrap());
         let persons = Persons::new(store.clone(), vault);
         let registry = Arc::new(Registry::new(store.clone()));
-        let query = Arc::new(Query::new(pipeline.clone(), index, persons.clone()));
+        let query = Arc::new(Query::new(pipeline.clone(), index.clone(), persons.clone()));
         let admin = AdminService::new(
             pipeline.clone(),
             registry.clone(),
@@ -161,14 +164,18 @@ impl World {
             Opener::new(&authority).unwrap(),
             authority.root_pin(),
         );
+        let importer = Importer::new(pipeline.clone(), persons.clone());
+        let records = RecordsService::new(query.clone(), registry.clone(), importer);
         Self {
             store,
             clock,
             pipeline,
+            index,
             registry,
             persons,
             query: QueryService::new(query),
             admin,
+            records,
             authority: Arc::new(authority),
             _folder: folder,
         }
@@ -225,7 +232,7 @@ pub(crate) fn by_custodian<T>(department: &str, message: T) -> Request<T> {
     by("kim", Sight::Departments(vec![department.to_owned()]), message)
 }
 
-fn by<T>(name: &str, sight: Sight, message: T) -> Request<T> {
+pub(crate) fn by<T>(name: &str, sight: Sight, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.extensions_mut().insert(Actor { name: format!("operator/{name}"), sight });
     request

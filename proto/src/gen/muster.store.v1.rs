@@ -849,6 +849,102 @@ impl ::prost::Name for Finding {
         "/muster.store.v1.Finding".into()
     }
 }
+/// An endpoint on a network that is no device's, as leases and scans show it. Kept as presence is: outside revisions, history and chain.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct UnclassifiedSighting {
+    /// Six bytes.
+    #[prost(bytes = "vec", tag = "1")]
+    pub mac: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub ip: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "4")]
+    pub sources: ::prost::alloc::vec::Vec<SightingSource>,
+}
+impl ::prost::Name for UnclassifiedSighting {
+    const NAME: &'static str = "UnclassifiedSighting";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.UnclassifiedSighting".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.UnclassifiedSighting".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SightingSource {
+    /// The import's name.
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub first_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub last_ms: i64,
+}
+impl ::prost::Name for SightingSource {
+    const NAME: &'static str = "SightingSource";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.SightingSource".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.SightingSource".into()
+    }
+}
+/// Endpoints with random addresses that an import showed the last time; they are counted and not listed.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RandomSightings {
+    #[prost(uint32, tag = "1")]
+    pub count: u32,
+    #[prost(int64, tag = "2")]
+    pub time_ms: i64,
+}
+impl ::prost::Name for RandomSightings {
+    const NAME: &'static str = "RandomSightings";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.RandomSightings".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.RandomSightings".into()
+    }
+}
+/// How many assets each gap between sources had on one day.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct GapCounts {
+    #[prost(int64, tag = "1")]
+    pub time_ms: i64,
+    #[prost(message, repeated, tag = "2")]
+    pub counts: ::prost::alloc::vec::Vec<GapCount>,
+}
+impl ::prost::Name for GapCounts {
+    const NAME: &'static str = "GapCounts";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.GapCounts".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.GapCounts".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GapCount {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+impl ::prost::Name for GapCount {
+    const NAME: &'static str = "GapCount";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.GapCount".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.GapCount".into()
+    }
+}
 /// What happened, who did it: one for each commit that a person or a decision caused.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Audit {

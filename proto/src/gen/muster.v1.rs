@@ -6393,3 +6393,1110 @@ pub mod query_server {
         const NAME: &'static str = SERVICE_NAME;
     }
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPersonsRequest {
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only those whose last day is over.
+    #[prost(bool, tag = "3")]
+    pub leavers: bool,
+}
+impl ::prost::Name for ListPersonsRequest {
+    const NAME: &'static str = "ListPersonsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListPersonsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListPersonsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPersonsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub persons: ::prost::alloc::vec::Vec<Person>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListPersonsResponse {
+    const NAME: &'static str = "ListPersonsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListPersonsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListPersonsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPersonRequest {
+    /// persons/ID, or a name, an address, a number.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetPersonRequest {
+    const NAME: &'static str = "GetPersonRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GetPersonRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GetPersonRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Person {
+    /// persons/ID
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Empty for those who may not see it.
+    #[prost(string, tag = "3")]
+    pub email: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub employee_number: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub department: ::prost::alloc::string::String,
+    #[prost(string, tag = "6")]
+    pub location: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub cost_center: ::prost::alloc::string::String,
+    /// persons/ID
+    #[prost(string, tag = "8")]
+    pub manager: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub manager_name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "10")]
+    pub first_day: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "11")]
+    pub last_day: ::core::option::Option<::prost_types::Timestamp>,
+    /// The last day is over.
+    #[prost(bool, tag = "12")]
+    pub has_left: bool,
+    #[prost(message, optional, tag = "13")]
+    pub erase_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The import that last listed the person as staff.
+    #[prost(string, tag = "14")]
+    pub source: ::prost::alloc::string::String,
+    /// How many assets they hold or answer for, and the filter that lists those.
+    #[prost(uint64, tag = "15")]
+    pub asset_count: u64,
+    #[prost(string, tag = "16")]
+    pub filter: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Person {
+    const NAME: &'static str = "Person";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Person".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Person".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListSightingsRequest {
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only of this network, as the answer names it.
+    #[prost(string, tag = "3")]
+    pub network: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListSightingsRequest {
+    const NAME: &'static str = "ListSightingsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListSightingsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListSightingsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListSightingsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub sightings: ::prost::alloc::vec::Vec<Sighting>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub total_size: i64,
+    /// One finding for each network, the largest first.
+    #[prost(message, repeated, tag = "4")]
+    pub networks: ::prost::alloc::vec::Vec<SightingNetwork>,
+    /// Endpoints with random addresses at each import's last time, counted and not listed.
+    #[prost(uint32, tag = "5")]
+    pub random: u32,
+    /// How many could not be kept, since so many are kept already.
+    #[prost(uint64, tag = "6")]
+    pub dropped: u64,
+}
+impl ::prost::Name for ListSightingsResponse {
+    const NAME: &'static str = "ListSightingsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListSightingsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListSightingsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Sighting {
+    #[prost(string, tag = "1")]
+    pub mac: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub ip: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub hostname: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "4")]
+    pub sources: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "5")]
+    pub first_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub last_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "7")]
+    pub network: ::prost::alloc::string::String,
+    /// Why it belongs to no device.
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Sighting {
+    const NAME: &'static str = "Sighting";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Sighting".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Sighting".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SightingNetwork {
+    /// Such as 192.0.2.0/24; unknown where the source names no address.
+    #[prost(string, tag = "1")]
+    pub network: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "2")]
+    pub count: u32,
+    #[prost(message, optional, tag = "3")]
+    pub last_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for SightingNetwork {
+    const NAME: &'static str = "SightingNetwork";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.SightingNetwork".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.SightingNetwork".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ReconcileRequest {
+    /// How many days of counts to show; 30 when 0, at most 400.
+    #[prost(int32, tag = "1")]
+    pub days: i32,
+}
+impl ::prost::Name for ReconcileRequest {
+    const NAME: &'static str = "ReconcileRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ReconcileRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ReconcileRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReconcileResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub gaps: ::prost::alloc::vec::Vec<Gap>,
+    #[prost(message, optional, tag = "2")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for ReconcileResponse {
+    const NAME: &'static str = "ReconcileResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ReconcileResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ReconcileResponse".into()
+    }
+}
+/// What one source knows and another doesn't.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Gap {
+    /// Such as paid-never-seen.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub title: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "3")]
+    pub count: u64,
+    /// Lists the same assets.
+    #[prost(string, tag = "4")]
+    pub filter: ::prost::alloc::string::String,
+    /// The counts of earlier days, oldest first.
+    #[prost(message, repeated, tag = "5")]
+    pub trend: ::prost::alloc::vec::Vec<GapPoint>,
+}
+impl ::prost::Name for Gap {
+    const NAME: &'static str = "Gap";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Gap".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Gap".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GapPoint {
+    #[prost(message, optional, tag = "1")]
+    pub time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(uint64, tag = "2")]
+    pub count: u64,
+}
+impl ::prost::Name for GapPoint {
+    const NAME: &'static str = "GapPoint";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GapPoint".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GapPoint".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCoverageRequest {
+    #[prost(int32, tag = "1")]
+    pub days: i32,
+}
+impl ::prost::Name for GetCoverageRequest {
+    const NAME: &'static str = "GetCoverageRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GetCoverageRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GetCoverageRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Coverage {
+    #[prost(message, repeated, tag = "1")]
+    pub sources: ::prost::alloc::vec::Vec<CoveringSource>,
+    /// What one source sees and another doesn't.
+    #[prost(message, repeated, tag = "2")]
+    pub gaps: ::prost::alloc::vec::Vec<Gap>,
+    #[prost(uint64, tag = "3")]
+    pub device_count: u64,
+}
+impl ::prost::Name for Coverage {
+    const NAME: &'static str = "Coverage";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Coverage".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Coverage".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CoveringSource {
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub device_count: u64,
+    /// When it last saw any of them.
+    #[prost(message, optional, tag = "3")]
+    pub last_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "4")]
+    pub filter: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CoveringSource {
+    const NAME: &'static str = "CoveringSource";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CoveringSource".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CoveringSource".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportPart {
+    #[prost(oneof = "import_part::Part", tags = "1, 2")]
+    pub part: ::core::option::Option<import_part::Part>,
+}
+/// Nested message and enum types in `ImportPart`.
+pub mod import_part {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Part {
+        /// The first part.
+        #[prost(message, tag = "1")]
+        Begin(super::ImportBegin),
+        /// The next bytes of the file, at most 256 KiB.
+        #[prost(bytes, tag = "2")]
+        Content(::prost::alloc::vec::Vec<u8>),
+    }
+}
+impl ::prost::Name for ImportPart {
+    const NAME: &'static str = "ImportPart";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportPart".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportPart".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportBegin {
+    #[prost(string, tag = "1")]
+    pub source: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub format: ::prost::alloc::string::String,
+    #[prost(bool, tag = "3")]
+    pub apply: bool,
+}
+impl ::prost::Name for ImportBegin {
+    const NAME: &'static str = "ImportBegin";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportBegin".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportBegin".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ImportEvent {
+    #[prost(oneof = "import_event::Event", tags = "1, 2, 3")]
+    pub event: ::core::option::Option<import_event::Event>,
+}
+/// Nested message and enum types in `ImportEvent`.
+pub mod import_event {
+    #[derive(Clone, PartialEq, ::prost::Oneof)]
+    pub enum Event {
+        #[prost(message, tag = "1")]
+        Progress(super::ImportProgress),
+        /// Rows of the report, in the order of the file.
+        #[prost(message, tag = "2")]
+        Rows(super::ImportRows),
+        /// The last event; its rows came before.
+        #[prost(message, tag = "3")]
+        Done(super::ImportResponse),
+    }
+}
+impl ::prost::Name for ImportEvent {
+    const NAME: &'static str = "ImportEvent";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportEvent".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportEvent".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportProgress {
+    #[prost(uint32, tag = "1")]
+    pub done: u32,
+    #[prost(uint32, tag = "2")]
+    pub total: u32,
+}
+impl ::prost::Name for ImportProgress {
+    const NAME: &'static str = "ImportProgress";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportProgress".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportProgress".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ImportRows {
+    #[prost(message, repeated, tag = "1")]
+    pub rows: ::prost::alloc::vec::Vec<ImportRow>,
+}
+impl ::prost::Name for ImportRows {
+    const NAME: &'static str = "ImportRows";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ImportRows".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ImportRows".into()
+    }
+}
+/// Generated client implementations.
+pub mod records_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct RecordsClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> RecordsClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> RecordsClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            RecordsClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// The persons that staff lists and other files named. Addresses and numbers are for those alone who may see them.
+        pub async fn list_persons(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPersonsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/ListPersons",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "ListPersons"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_person(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPersonRequest>,
+        ) -> std::result::Result<tonic::Response<super::Person>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/GetPerson",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "GetPerson"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What leases and scans showed and no device reports.
+        pub async fn list_sightings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListSightingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSightingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/ListSightings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "ListSightings"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The gaps between sources, each with the filter that opens its rows.
+        pub async fn reconcile(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReconcileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReconcileResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/Reconcile",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "Reconcile"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Which source sees how many, and what one sees that another doesn't.
+        pub async fn get_coverage(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCoverageRequest>,
+        ) -> std::result::Result<tonic::Response<super::Coverage>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/GetCoverage",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "GetCoverage"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes a file of another source in parts, and tells how far it is; the last event is the report.
+        pub async fn import_file(
+            &mut self,
+            request: impl tonic::IntoStreamingRequest<Message = super::ImportPart>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::ImportEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/ImportFile",
+            );
+            let mut req = request.into_streaming_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "ImportFile"));
+            self.inner.streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod records_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with RecordsServer.
+    #[async_trait]
+    pub trait Records: std::marker::Send + std::marker::Sync + 'static {
+        /// The persons that staff lists and other files named. Addresses and numbers are for those alone who may see them.
+        async fn list_persons(
+            &self,
+            request: tonic::Request<super::ListPersonsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPersonsResponse>,
+            tonic::Status,
+        >;
+        async fn get_person(
+            &self,
+            request: tonic::Request<super::GetPersonRequest>,
+        ) -> std::result::Result<tonic::Response<super::Person>, tonic::Status>;
+        /// What leases and scans showed and no device reports.
+        async fn list_sightings(
+            &self,
+            request: tonic::Request<super::ListSightingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListSightingsResponse>,
+            tonic::Status,
+        >;
+        /// The gaps between sources, each with the filter that opens its rows.
+        async fn reconcile(
+            &self,
+            request: tonic::Request<super::ReconcileRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ReconcileResponse>,
+            tonic::Status,
+        >;
+        /// Which source sees how many, and what one sees that another doesn't.
+        async fn get_coverage(
+            &self,
+            request: tonic::Request<super::GetCoverageRequest>,
+        ) -> std::result::Result<tonic::Response<super::Coverage>, tonic::Status>;
+        /// Server streaming response type for the ImportFile method.
+        type ImportFileStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::ImportEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// Takes a file of another source in parts, and tells how far it is; the last event is the report.
+        async fn import_file(
+            &self,
+            request: tonic::Request<tonic::Streaming<super::ImportPart>>,
+        ) -> std::result::Result<tonic::Response<Self::ImportFileStream>, tonic::Status>;
+    }
+    #[derive(Debug)]
+    pub struct RecordsServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> RecordsServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for RecordsServer<T>
+    where
+        T: Records,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/muster.v1.Records/ListPersons" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPersonsSvc<T: Records>(pub Arc<T>);
+                    impl<
+                        T: Records,
+                    > tonic::server::UnaryService<super::ListPersonsRequest>
+                    for ListPersonsSvc<T> {
+                        type Response = super::ListPersonsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPersonsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::list_persons(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPersonsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/GetPerson" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPersonSvc<T: Records>(pub Arc<T>);
+                    impl<T: Records> tonic::server::UnaryService<super::GetPersonRequest>
+                    for GetPersonSvc<T> {
+                        type Response = super::Person;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPersonRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::get_person(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPersonSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/ListSightings" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSightingsSvc<T: Records>(pub Arc<T>);
+                    impl<
+                        T: Records,
+                    > tonic::server::UnaryService<super::ListSightingsRequest>
+                    for ListSightingsSvc<T> {
+                        type Response = super::ListSightingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListSightingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::list_sightings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSightingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/Reconcile" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReconcileSvc<T: Records>(pub Arc<T>);
+                    impl<T: Records> tonic::server::UnaryService<super::ReconcileRequest>
+                    for ReconcileSvc<T> {
+                        type Response = super::ReconcileResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReconcileRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::reconcile(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReconcileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/GetCoverage" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCoverageSvc<T: Records>(pub Arc<T>);
+                    impl<
+                        T: Records,
+                    > tonic::server::UnaryService<super::GetCoverageRequest>
+                    for GetCoverageSvc<T> {
+                        type Response = super::Coverage;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCoverageRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::get_coverage(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCoverageSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/ImportFile" => {
+                    #[allow(non_camel_case_types)]
+                    struct ImportFileSvc<T: Records>(pub Arc<T>);
+                    impl<T: Records> tonic::server::StreamingService<super::ImportPart>
+                    for ImportFileSvc<T> {
+                        type Response = super::ImportEvent;
+                        type ResponseStream = T::ImportFileStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<tonic::Streaming<super::ImportPart>>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::import_file(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ImportFileSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for RecordsServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "muster.v1.Records";
+    impl<T> tonic::server::NamedService for RecordsServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}

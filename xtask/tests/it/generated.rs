@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-const SCHEMAS: [&str; 8] = [
+const SCHEMAS: [&str; 9] = [
     "muster/v1/admin.proto",
     "muster/v1/audit.proto",
     "muster/v1/carried.proto",
@@ -12,6 +12,7 @@ const SCHEMAS: [&str; 8] = [
     "muster/v1/ingest.proto",
     "muster/v1/inventory.proto",
     "muster/v1/query.proto",
+    "muster/v1/records.proto",
     "muster/store/v1/record.proto",
 ];
 

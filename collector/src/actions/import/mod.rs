@@ -7,6 +7,7 @@
 
 mod assets;
 mod refused;
+mod sightings;
 mod staff;
 
 use std::{
@@ -269,15 +270,6 @@ impl Importer {
             }
         }
         Ok(persons)
-    }
-
-    async fn sightings(
-        &self,
-        sightings: Vec<Numbered<Sighting>>,
-        run: Run<'_>,
-    ) -> Result<Vec<RowReport>, ImportFailed> {
-        run.progress.add(sightings.len());
-        Ok(sightings.into_iter().map(|row| RowReport::new(row.number, RowOutcome::Unchanged, "")).collect())
     }
 }
 

@@ -41,6 +41,8 @@ pub struct AssetRecord {
     /// Whether it is authoritative, as a purchase is: it vouches that the asset is ours. A management system's list or
     /// a scan only sees it.
     pub vouches: bool,
+    /// When the source last saw it, by the source's clock; the moment of the import when the source doesn't say.
+    pub seen: Option<Timestamp>,
     /// What was left out of it, and why; for the person who imports.
     pub notes: Vec<String>,
 }

@@ -1,16 +1,15 @@
-//! Cells as spreadsheets write them: text, dates, words of a closed list.
+//! Cells as spreadsheets write them: text, numbers, words of a closed list.
 //!
 //! Knows nothing of rows and columns; each function takes one cell and says what is wrong with it in words that
 //! tell what to write instead.
 
-use muster_common::time::Timestamp;
 use unicode_normalization::UnicodeNormalization;
 
-/// The years that a purchase can lie in.
-const YEARS: std::ops::RangeInclusive<u16> = 1970..=2199;
+/// The most texts in one cell.
+const MAX_ITEMS: usize = 32;
 
 /// What people write into a cell that has no value.
-const NOTHING: &[&str] = &["-", "--", "n/a", "#n/a", "na", "null", "none", "nil"];
+const NOTHING: &[&str] = &["-", "--", "—", "n/a", "#n/a", "na", "null", "none", "nil"];
 
 /// States of an asset's life, as the charter names them.
 const STATES: &[&str] = &[
@@ -52,8 +51,7 @@ const CLASSES: &[(&str, &str)] = &[
 /// A cell's text, or none: composed, with single spaces, without the marks that spreadsheets add to keep it text.
 pub(super) fn text(cell: &str) -> Option<String> {
     let text = tidy(unquoted(cell));
-    let lower = text.to_lowercase();
-    (!text.is_empty() && !NOTHING.contains(&lower.as_str())).then_some(text)
+    (!text.is_empty() && !NOTHING.iter().any(|word| text.eq_ignore_ascii_case(word))).then_some(text)
 }
 
 /// Without `="…"`, by which a cell keeps its leading zeros, and without the apostrophe that guards a formula's sign.
@@ -70,6 +68,11 @@ pub(super) fn unquoted(cell: &str) -> &str {
 
 /// One line of text: control characters and spaces of every kind become single spaces, invisible marks go.
 fn tidy(cell: &str) -> String {
+    let bytes = cell.as_bytes();
+    // Nearly every cell: nothing in it has to be changed.
+    if bytes.iter().all(|byte| matches!(byte, b' '..=b'~')) && !bytes.windows(2).any(|pair| pair == b"  ") {
+        return cell.trim().to_owned();
+    }
     let composed: String = cell
         .nfc()
         .filter(|letter| !matches!(letter, '\u{200b}' | '\u{2060}' | '\u{feff}' | '\u{ad}'))
@@ -78,41 +81,64 @@ fn tidy(cell: &str) -> String {
     composed.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// A calendar date as midnight UTC; a time of day behind it is let go.
-pub(super) fn date(cell: &str) -> Result<Timestamp, String> {
-    let day = match cell.split_once(['T', ' ']) {
-        Some((day, time)) if is_time_of_day(time) => day,
-        Some(_) | None => cell,
-    };
-    let wrong = || {
-        format!(
-            "{} is not a date (write year-month-day, such as 2026-03-31; 31.03.26 or 03/31/26 can be read in two ways)",
-            shown(cell)
-        )
-    };
-    let bytes = day.as_bytes();
-    let is_iso = bytes.len() == 10
-        && bytes.iter().enumerate().all(|(at, byte)| match at {
-            4 | 7 => *byte == b'-',
-            _ => byte.is_ascii_digit(),
-        });
-    if !is_iso {
-        return Err(wrong());
+/// Yes or no.
+pub(super) fn boolean(cell: &str) -> Result<bool, String> {
+    match hyphenated(cell).as_str() {
+        "yes" | "true" | "1" | "y" | "ja" | "wahr" | "oui" | "vrai" => Ok(true),
+        "no" | "false" | "0" | "n" | "nein" | "falsch" | "non" | "faux" => Ok(false),
+        _ => Err(format!("{} is neither yes nor no", shown(cell))),
     }
-    if !day[..4].parse().is_ok_and(|year: u16| YEARS.contains(&year)) {
-        return Err(format!(
-            "{} is not a date of the years {} to {}",
-            shown(cell),
-            YEARS.start(),
-            YEARS.end()
-        ));
-    }
-    day.parse().map_err(|_| format!("{} is not a day of the calendar", shown(cell)))
 }
 
-fn is_time_of_day(time: &str) -> bool {
-    time.starts_with(|digit: char| digit.is_ascii_digit())
-        && time.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b':' | b'.' | b'Z' | b'+' | b'-'))
+/// A whole number, with or without grouping.
+pub(super) fn number(cell: &str) -> Result<u64, String> {
+    let wrong = || format!("{} is not a whole number", shown(cell));
+    let mut groups = cell.split([',', '.', '\'', ' ', '\u{a0}', '\u{202f}']);
+    let first = groups.next().unwrap_or_default();
+    let rest: Vec<&str> = groups.collect();
+    if !rest.is_empty() && first.len() > 3 || rest.iter().any(|group| group.len() != 3) {
+        return Err(wrong());
+    }
+    let digits: String = std::iter::once(first).chain(rest).collect();
+    if digits.is_empty() || digits.len() > 18 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    digits.parse().map_err(|_| wrong())
+}
+
+/// A size in bytes: a number, or one with a unit such as `16 GB`, which counts in powers of 1,024 as sellers of memory do.
+pub(super) fn size(cell: &str) -> Result<u64, String> {
+    let wrong = || format!("{} is not a size (write it as 16 GB, or as a number of bytes)", shown(cell));
+    let at = cell.find(char::is_alphabetic).unwrap_or(cell.len());
+    let (amount, unit) = (cell[..at].trim(), cell[at..].trim().to_ascii_lowercase());
+    let shift = match unit.as_str() {
+        "" | "b" | "bytes" => return number(amount),
+        "kb" | "kib" => 10,
+        "mb" | "mib" => 20,
+        "gb" | "gib" | "g" => 30,
+        "tb" | "tib" => 40,
+        _ => return Err(wrong()),
+    };
+    let amount: f64 = amount.replace(',', ".").parse().map_err(|_| wrong())?;
+    let hundredths = (amount * 100.0).round();
+    if !(0.0..=1e9).contains(&hundredths) {
+        return Err(wrong());
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a whole number between 0 and a thousand million"
+    )]
+    let hundredths = hundredths as u64;
+    Ok((hundredths << shift) / 100)
+}
+
+/// Several texts in one cell.
+pub(super) fn list(cell: &str) -> Vec<String> {
+    let mut items: Vec<String> = cell.split([',', ';', '|', '\n']).filter_map(text).take(MAX_ITEMS).collect();
+    items.sort();
+    items.dedup();
+    items
 }
 
 /// A state of an asset's life.
@@ -174,31 +200,25 @@ mod tests {
     }
 
     #[test]
-    fn only_dates_that_read_in_one_way_are_taken() {
-        for good in ["2026-03-31", "2026-03-31T00:00:00Z", "2026-03-31 00:00:00.000"] {
-            assert_eq!(date(good).unwrap().to_string(), "2026-03-31T00:00:00Z", "{good}");
-        }
-        for (bad, word) in [
-            ("31.03.2026", "year-month-day"),
-            ("03/04/2026", "year-month-day"),
-            ("45382", "year-month-day"),
-            ("2026-3-31", "year-month-day"),
-            ("2026-03-31 in spring", "year-month-day"),
-            ("2026-02-30", "calendar"),
-            ("0026-02-20", "years"),
-            ("２０２６-03-31", "year-month-day"),
-        ] {
-            let reason = date(bad).unwrap_err();
-            assert!(reason.contains(word), "{bad}: {reason}");
-        }
-    }
-
-    #[test]
     fn words_of_closed_lists_are_found_however_spelt() {
         assert_eq!(state("In Stock").as_deref(), Ok("in-stock"));
         assert!(state("paid").unwrap_err().contains("in-stock"));
         assert_eq!(ownership("LEASED").as_deref(), Ok("leased"));
         assert_eq!(class("Notebook"), "laptop");
         assert_eq!(class("Monitor"), "monitor");
+        assert_eq!((boolean("Ja"), boolean("FALSE")), (Ok(true), Ok(false)));
+        assert!(boolean("maybe").is_err());
+        assert_eq!((number("12"), number("1.234"), number("1,234,567")), (Ok(12), Ok(1234), Ok(1_234_567)));
+        for bad in ["", "12.5", "1234.567", "-1", "99999999999999999999"] {
+            assert!(number(bad).is_err(), "{bad}");
+        }
+        assert_eq!(
+            (size("16 GB"), size("1,5GB"), size("17179869184")),
+            (Ok(1 << 34), Ok(3 << 29), Ok(1 << 34))
+        );
+        for bad in ["16 sheep", "-1 GB", "1e30 GB", "nan GB"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+        assert_eq!(list("b, a;b"), ["a", "b"]);
     }
 }

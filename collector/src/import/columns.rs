@@ -1,115 +1,244 @@
-//! The columns of a purchase list and the headings under which other systems export them.
+//! What a column of a device list can mean, and the headings under which other systems export it.
 //!
 //! Knows nothing of what stands in their cells.
 //!
-//! **To add a column**: one line in the table; the compiler then asks `purchase_csv` what to do with its cells.
+//! **To add a heading**: one line in the table, as [`plain`] leaves it. A heading that only one system uses stands in
+//! that system's format.
 
 use muster_common::device::Field;
 
-macro_rules! columns {
-    ($($(#[$doc:meta])* $variant:ident $name:literal [$($alias:literal)*],)*) => {
-        /// What a column means.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-        pub(super) enum Column {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Column {
-            /// Its own name, and other headings as [`plain`] leaves them.
-            const TABLE: &[(Self, &str, &[&str])] = &[$((Self::$variant, $name, &[$($alias),*]),)*];
-        }
-    };
+/// What a column means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Column {
+    /// A field's value.
+    Field(Field),
+    /// Whose asset tags they are.
+    TagScheme,
+    /// The owner's address.
+    OwnerEmail,
+    /// The address of the person that it is assigned to.
+    AssignedToEmail,
+    /// The currency of the price.
+    Currency,
+    /// For how many months after the purchase the warranty lasts.
+    WarrantyMonths,
+    /// An address of a further adapter.
+    OtherMac,
 }
 
-columns! {
-    Serial "serial" ["serialnumber" "serialno" "servicetag" "sn" "systemserial" "systemserialnumber" "seriennummer"],
-    AssetTag "asset_tag" ["assetnumber" "assetno" "assetid" "inventorynumber" "inventarnummer"],
-    AssetTagScheme "asset_tag_scheme" ["tagscheme"],
-    Maker "manufacturer" ["maker" "make" "brand" "hersteller"],
-    Model "model" ["modelnumber" "modelname" "product" "productname" "modell"],
-    Class "class" ["category" "devicetype" "assettype"],
-    Company "company" ["legalentity" "entity" "firma"],
-    Owner "owner" ["ownername" "accountableowner"],
-    OwnerEmail "owner_email" ["ownermail"],
-    AssignedTo "assigned_to" ["assignee" "user" "assigneduser"],
-    AssignedToEmail "assigned_to_email" ["assigneeemail" "useremail" "assignedemail"],
-    Supplier "supplier" ["reseller" "purchasedfrom" "lieferant"],
-    Price "price" ["cost" "purchaseprice" "purchasecost" "unitprice" "preis"],
-    Currency "currency" ["currencycode" "waehrung" "währung"],
-    PurchaseDate "purchase_date" ["purchased" "dateofpurchase" "orderdate" "invoicedate" "kaufdatum"],
-    WarrantyEnd "warranty_end" ["warrantyenddate" "warrantyexpires" "warrantyexpiration" "warrantyexpiry" "warrantyuntil" "garantieende"],
-    Location "location" ["site" "building" "standort"],
-    Department "department" ["dept" "abteilung"],
-    CostCenter "cost_center" ["costcentre" "kostenstelle"],
-    OrderNumber "order_number" ["order" "orderno" "ponumber" "po" "purchaseorder" "bestellnummer"],
-    Ownership "ownership" [],
-    State "state" ["lifecycle" "lifecyclestate"],
-    Mac "mac" ["macaddress" "macaddresses" "ethernetmac"],
-    MachineId "machine_id" [],
-    Uuid "uuid" ["systemuuid" "smbiosuuid" "biosuuid"],
-    Hostname "hostname" ["host" "computername" "devicename"],
-}
+/// Columns that are no field, by their own names.
+const HELPERS: &[(Column, &str)] = &[
+    (Column::TagScheme, "asset_tag_scheme"),
+    (Column::OwnerEmail, "owner_email"),
+    (Column::AssignedToEmail, "assigned_to_email"),
+    (Column::Currency, "currency"),
+    (Column::WarrantyMonths, "warranty_months"),
+    (Column::OtherMac, "other_mac"),
+];
+
+/// Fields that no file may state: what has to be proven, and what says which asset is which.
+const NOT_IMPORTED: &[Field] = &[
+    Field::Category,
+    Field::AttachedTo,
+    Field::Acknowledged,
+    Field::WipeEvidence,
+    Field::DisposalEvidence,
+    Field::Replaces,
+    Field::AgentVersion,
+    Field::ModelName,
+    Field::Virtual,
+    Field::BoardSerial,
+    Field::ChassisSerial,
+    Field::DiskSerials,
+];
+
+/// Other headings.
+const ALIASES: &[(Column, &[&str])] = &[
+    (
+        Column::Field(Field::Serial),
+        &[
+            "serialnumber",
+            "serialno",
+            "servicetag",
+            "sn",
+            "systemserial",
+            "systemserialnumber",
+            "deviceserialnumber",
+            "seriennummer",
+            "seriennr",
+            "numerodeserie",
+            "numérodesérie",
+        ],
+    ),
+    (
+        Column::Field(Field::AssetTag),
+        &[
+            "assetnumber",
+            "assetno",
+            "assetid",
+            "inventorynumber",
+            "inventarnummer",
+            "inventarnr",
+            "anlagennummer",
+        ],
+    ),
+    (Column::TagScheme, &["tagscheme"]),
+    (Column::Field(Field::Manufacturer), &["maker", "make", "brand", "vendor", "hersteller"]),
+    (
+        Column::Field(Field::Model),
+        &["modelnumber", "modelname", "assetmodel", "product", "productname", "modell"],
+    ),
+    (
+        Column::Field(Field::Class),
+        &["category", "devicetype", "assettype", "type", "kategorie", "typ", "gerätetyp"],
+    ),
+    (
+        Column::Field(Field::Company),
+        &["legalentity", "entity", "firma", "gesellschaft", "tenant", "organisation", "organization"],
+    ),
+    (Column::Field(Field::Owner), &["ownername", "accountableowner"]),
+    (Column::OwnerEmail, &["ownermail"]),
+    (
+        Column::Field(Field::AssignedTo),
+        &["assignee", "user", "username", "assigneduser", "holder", "nutzer", "benutzer"],
+    ),
+    (
+        Column::AssignedToEmail,
+        &[
+            "assigneeemail",
+            "useremail",
+            "assignedemail",
+            "email",
+            "emailaddress",
+            "mail",
+            "upn",
+            "userprincipalname",
+            "primaryuserupn",
+        ],
+    ),
+    (Column::Field(Field::Supplier), &["reseller", "purchasedfrom", "lieferant"]),
+    (
+        Column::Field(Field::Price),
+        &[
+            "cost",
+            "purchaseprice",
+            "purchasecost",
+            "unitprice",
+            "netprice",
+            "preis",
+            "nettopreis",
+            "kaufpreis",
+            "einzelpreis",
+        ],
+    ),
+    (Column::Currency, &["currencycode", "waehrung", "währung"]),
+    (
+        Column::Field(Field::PurchaseDate),
+        &[
+            "purchased",
+            "dateofpurchase",
+            "orderdate",
+            "invoicedate",
+            "kaufdatum",
+            "bestelldatum",
+            "rechnungsdatum",
+        ],
+    ),
+    (
+        Column::Field(Field::WarrantyEnd),
+        &[
+            "warrantyenddate",
+            "warrantyexpires",
+            "warrantyexpiration",
+            "warrantyexpirationdate",
+            "warrantyexpiry",
+            "warrantyuntil",
+            "garantieende",
+            "garantiebis",
+        ],
+    ),
+    (Column::WarrantyMonths, &["warranty", "warrantyterm", "garantie", "garantiemonate"]),
+    (Column::Field(Field::Location), &["site", "building", "standort", "ort"]),
+    (Column::Field(Field::Department), &["dept", "abteilung"]),
+    (Column::Field(Field::CostCenter), &["costcentre", "kostenstelle"]),
+    (
+        Column::Field(Field::OrderNumber),
+        &["order", "orderno", "ponumber", "po", "purchaseorder", "purchaseordernumber", "bestellnummer"],
+    ),
+    (Column::Field(Field::Invoice), &["invoicenumber", "invoiceno", "rechnungsnummer", "rechnung"]),
+    (Column::Field(Field::FinanceNumber), &["fixedassetnumber", "immobilizationnumber", "anlagenummer"]),
+    (Column::Field(Field::LeaseEnd), &["leaseexpiration", "leaseenddate", "leasingende"]),
+    (Column::Field(Field::Lessor), &["leasingcompany", "leasinggeber"]),
+    (Column::Field(Field::State), &["lifecycle", "lifecyclestate"]),
+    (Column::Field(Field::Mac), &["macaddress", "macaddresses", "ethernetmac", "macadresse"]),
+    (Column::OtherMac, &["wifimac", "wifimacaddress", "wirelessmac", "altmacaddress"]),
+    (Column::Field(Field::Uuid), &["systemuuid", "smbiosuuid", "biosuuid", "udid", "hardwareuuid"]),
+    (
+        Column::Field(Field::Hostname),
+        &["host", "computername", "devicename", "machinename", "rechnername", "gerätename"],
+    ),
+    (Column::Field(Field::Ip), &["ipaddress", "ipv4", "ipaddresses"]),
+    (Column::Field(Field::OsName), &["os", "operatingsystem", "betriebssystem"]),
+    (Column::Field(Field::OsVersion), &["operatingsystemversion", "betriebssystemversion"]),
+    (
+        Column::Field(Field::LastSignIn),
+        &["lastcheckin", "lastseen", "lastsync", "lastsyncdatetime", "lastcontact", "lastlogon"],
+    ),
+    (Column::Field(Field::Instance), &["instance", "instanceid"]),
+    (Column::Field(Field::Deployed), &["checkoutdate", "deploymentdate", "deployedon", "ausgabedatum"]),
+    (Column::Field(Field::Verified), &["lastaudit", "lastverified", "lastinventory"]),
+    (Column::Field(Field::Position), &["rack", "shelf", "bin"]),
+    (Column::Field(Field::Tags), &["tags", "labels"]),
+];
 
 impl Column {
     /// What a heading means, however it is spelt: case, spaces, hyphens and underscores don't count.
     pub(super) fn from_heading(heading: &str) -> Option<Self> {
         let heading = plain(heading);
-        Self::TABLE
-            .iter()
-            .find(|(_, name, aliases)| plain(name) == heading || aliases.contains(&heading.as_str()))
-            .map(|(column, _, _)| *column)
+        if heading.is_empty() {
+            return None;
+        }
+        let known = ALIASES.iter().find(|(_, aliases)| aliases.contains(&heading.as_str()));
+        known
+            .map(|(column, _)| *column)
+            .or_else(|| Self::all().find(|column| plain(column.name()) == heading))
+    }
+
+    /// The column of exactly this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::all().find(|column| column.name() == name)
     }
 
     /// Its own name.
     pub(super) fn name(self) -> &'static str {
-        Self::TABLE.iter().find(|(column, _, _)| *column == self).map_or("", |(_, name, _)| name)
+        match self {
+            Self::Field(field) => field.name(),
+            helper => HELPERS.iter().find(|(column, _)| *column == helper).map_or("", |(_, name)| name),
+        }
     }
 
     /// Whether it tells which machine a row is about.
     pub(super) fn is_identifying(self) -> bool {
-        matches!(self, Self::Serial | Self::AssetTag | Self::Mac | Self::MachineId | Self::Uuid)
+        let fields = [
+            Field::Serial,
+            Field::AssetTag,
+            Field::Mac,
+            Field::MachineId,
+            Field::Uuid,
+            Field::Instance,
+            Field::AssetKey,
+        ];
+        self == Self::OtherMac || fields.into_iter().any(|field| self == Self::Field(field))
     }
 
-    /// The field that takes the cell's text as it stands; none for cells that need reading, or that help another.
-    pub(super) fn text_field(self) -> Option<Field> {
-        match self {
-            Self::Maker => Some(Field::Manufacturer),
-            Self::Model => Some(Field::Model),
-            Self::Company => Some(Field::Company),
-            Self::Supplier => Some(Field::Supplier),
-            Self::Location => Some(Field::Location),
-            Self::Department => Some(Field::Department),
-            Self::CostCenter => Some(Field::CostCenter),
-            Self::OrderNumber => Some(Field::OrderNumber),
-            Self::Hostname => Some(Field::Hostname),
-            Self::Serial
-            | Self::AssetTag
-            | Self::AssetTagScheme
-            | Self::Class
-            | Self::Owner
-            | Self::OwnerEmail
-            | Self::AssignedTo
-            | Self::AssignedToEmail
-            | Self::Price
-            | Self::Currency
-            | Self::PurchaseDate
-            | Self::WarrantyEnd
-            | Self::Ownership
-            | Self::State
-            | Self::Mac
-            | Self::MachineId
-            | Self::Uuid => None,
-        }
-    }
-
-    /// Every column.
-    pub(super) fn all() -> impl Iterator<Item = Self> {
-        Self::TABLE.iter().map(|(column, _, _)| *column)
+    fn all() -> impl Iterator<Item = Self> {
+        let fields = Field::ALL.iter().filter(|field| !NOT_IMPORTED.contains(field)).copied();
+        fields.map(Self::Field).chain(HELPERS.iter().map(|(column, _)| *column))
     }
 }
 
 /// A heading's letters and digits in lower case.
-fn plain(heading: &str) -> String {
+pub(super) fn plain(heading: &str) -> String {
     heading.chars().take(64).filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
 }
 
@@ -121,15 +250,19 @@ mod tests {
 
     #[test]
     fn headings_of_many_spellings_are_understood() {
+        let field = |field| Some(Column::Field(field));
         for (heading, expected) in [
-            ("serial", Some(Column::Serial)),
-            ("Serial Number", Some(Column::Serial)),
-            ("S/N", Some(Column::Serial)),
-            ("SERIAL-NO.", Some(Column::Serial)),
-            ("maker", Some(Column::Maker)),
-            ("cost centre", Some(Column::CostCenter)),
-            ("PO Number", Some(Column::OrderNumber)),
+            ("serial", field(Field::Serial)),
+            ("Serial Number", field(Field::Serial)),
+            ("S/N", field(Field::Serial)),
+            ("SERIAL-NO.", field(Field::Serial)),
+            ("maker", field(Field::Manufacturer)),
+            ("cost centre", field(Field::CostCenter)),
+            ("PO Number", field(Field::OrderNumber)),
             ("Währung", Some(Column::Currency)),
+            ("OS.Version", field(Field::OsVersion)),
+            ("Asset_Tag Scheme", Some(Column::TagScheme)),
+            ("wipe evidence", None),
             ("colour", None),
             ("", None),
         ] {
@@ -140,11 +273,15 @@ mod tests {
     #[test]
     fn no_heading_means_two_things() {
         let mut seen = BTreeSet::new();
-        for (column, name, aliases) in Column::TABLE {
-            assert_eq!(Column::from_heading(name), Some(*column));
-            for text in std::iter::once(plain(name)).chain(aliases.iter().map(|alias| (*alias).to_owned())) {
-                assert_eq!(plain(&text), text, "an alias must stand as plain() leaves it");
-                assert!(seen.insert(text.clone()), "{text} stands twice");
+        for column in Column::all() {
+            assert_eq!(Column::named(column.name()), Some(column));
+            assert!(seen.insert(plain(column.name())), "{} stands twice", column.name());
+        }
+        for (column, aliases) in ALIASES {
+            for text in *aliases {
+                assert_eq!(plain(text), *text, "an alias must stand as plain() leaves it");
+                assert_eq!(Column::from_heading(text), Some(*column));
+                assert!(seen.insert((*text).to_owned()), "{text} stands twice");
             }
         }
     }

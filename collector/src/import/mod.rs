@@ -4,23 +4,53 @@
 //! pipeline, and a dry run differs from an import only there. Everything in a file is hostile: the file, its rows,
 //! columns and cells are bounded, and one bad row never keeps the others out.
 //!
-//! **To add a format**: one file with a function of type [`Reader`], and one line in [`FORMATS`]. Cells are read by
-//! `cells`, identifiers by `keys`, so that a serial number is the same serial number in every format.
+//! In reading order: bytes become text (`text`), text becomes a `table`, headings become a `layout`, whole columns tell how
+//! `dates` and prices are written, and each row becomes a record. What isn't detected is chosen in [`options`].
+//!
+//! **To add a format**: one file with a function of type [`Reader`], and one entry in `formats`. A list of devices is a
+//! `profile` for `device_list` and little else; other lists read a `table`, cells by `cells` and `dates`, identifiers by
+//! `keys`, so that a serial number is the same serial number in every format.
 
 pub mod carried;
-mod cells;
-mod columns;
 pub mod door;
+pub mod service;
+
+mod text;
+
+mod json;
+mod table;
+
+mod columns;
+mod layout;
+pub mod options;
+mod profile;
+
+mod cells;
+mod dates;
 mod keys;
 mod money;
+
+mod device_list;
+mod device_row;
+mod identifiers;
+
+mod formats;
+mod recognise;
+
+mod generic;
 mod purchase_csv;
-pub mod service;
-mod text;
 
 use std::fmt;
 
 use muster_common::{inventory::MacAddress, observation::Record};
 use muster_proto::limits::IMPORT_FILE_BYTES;
+
+use self::options::Options;
+
+pub use self::{
+    formats::{Format, all as formats},
+    recognise::{Recognised, recognise},
+};
 
 /// The most rows in a file.
 pub const MAX_ROWS: usize = 200_000;
@@ -32,25 +62,36 @@ pub const MAX_CELL_BYTES: usize = 1024;
 pub const MAX_ORIGINAL_BYTES: usize = 16 * 1024;
 
 /// Reads the content of a file.
-pub type Reader = fn(&[u8], &Placeholders) -> Result<ImportedFile, ImportError>;
+pub type Reader = fn(&[u8], &Options, &Placeholders) -> Result<ImportedFile, ImportError>;
 
-/// The formats, by the name under which they are asked for.
-const FORMATS: &[(&str, Reader)] = &[("purchase-csv", purchase_csv::read)];
+/// The name under which the format is asked for that is told by the file itself.
+pub const AUTO: &str = "auto";
 
-/// Reads a file of at most [`IMPORT_FILE_BYTES`] in one of the formats.
-pub fn read(format: &str, content: &[u8], placeholders: &Placeholders) -> Result<ImportedFile, ImportError> {
-    let Some((_, reader)) = FORMATS.iter().find(|(name, _)| *name == format) else {
-        return Err(ImportError::UnknownFormat { format: format.chars().take(64).collect() });
-    };
+/// Reads a file of at most [`IMPORT_FILE_BYTES`] in one of the formats; [`AUTO`] is whichever the file looks most like.
+///
+/// # Errors
+/// When the file can't be used as a whole; rows that can't be used are no error.
+pub fn read(
+    format: &str,
+    content: &[u8],
+    options: &Options,
+    placeholders: &Placeholders,
+) -> Result<ImportedFile, ImportError> {
     if content.len() > IMPORT_FILE_BYTES {
         return Err(ImportError::TooLong { bytes: content.len() });
     }
-    reader(content, placeholders)
-}
-
-/// The names of the formats.
-pub fn formats() -> impl Iterator<Item = &'static str> {
-    FORMATS.iter().map(|(name, _)| *name)
+    if format == AUTO {
+        let found = recognise(content);
+        let Some(best) = found.first() else { return Err(ImportError::NotRecognised) };
+        let Some(format) = formats::find(best.format) else { return Err(ImportError::NotRecognised) };
+        let mut file = (format.reader)(content, options, placeholders)?;
+        file.remarks.insert(0, format!("the file was taken for {}: {}", best.format, best.why));
+        return Ok(file);
+    }
+    let Some(format) = formats::find(format) else {
+        return Err(ImportError::UnknownFormat { format: format.chars().take(64).collect() });
+    };
+    (format.reader)(content, options, placeholders)
 }
 
 /// What stands where an identifier should and is none, such as `To be filled by O.E.M.`; the identity rules know.
@@ -111,7 +152,7 @@ impl RowRefused {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ImportError {
     /// No such format.
-    #[error("there is no import format {format:?} (use purchase-csv)")]
+    #[error("there is no import format {format:?} (use auto, or one of: {})", formats::names())]
     UnknownFormat {
         /// As asked for.
         format: String,
@@ -123,15 +164,42 @@ pub enum ImportError {
         bytes: usize,
     },
     /// Nothing in it.
-    #[error("the file is empty (expected a heading row and one row for each purchase)")]
+    #[error("the file is empty (expected a heading row and one row for each record)")]
     Empty,
-    /// Not UTF-8.
-    #[error(
-        "the file is {encoding} and not UTF-8 (save it as \"CSV UTF-8\", or run: iconv -f {encoding} -t UTF-8 FILE)"
-    )]
+    /// Not in the encoding that was chosen.
+    #[error("the file is not {encoding}, which was chosen (choose another with encoding=NAME, or none)")]
     Encoding {
-        /// What it seems to be, as iconv names it.
+        /// As encodings are named on the web.
         encoding: &'static str,
+    },
+    /// None of the formats.
+    #[error("the file looks like none of the formats (name one of: {})", formats::names())]
+    NotRecognised,
+    /// Not JSON.
+    #[error("line {line} is no JSON: {what}")]
+    NotJson {
+        /// Counted from 1.
+        line: usize,
+        /// What is wrong, as the parser says.
+        what: String,
+    },
+    /// Dates that can be read in two ways.
+    #[error(
+        "every date in {column:?} that is written like {example:?} can be read day first or month first (choose with dates=day-first or dates=month-first)"
+    )]
+    AmbiguousDates {
+        /// The column's heading.
+        column: String,
+        /// One of them.
+        example: String,
+    },
+    /// A column was chosen that isn't there.
+    #[error("there is no column {heading:?}, which was chosen; found: {found}")]
+    NoSuchColumn {
+        /// Its heading, without spaces and marks.
+        heading: String,
+        /// The headings that are there, shortened.
+        found: String,
     },
     /// Not text.
     #[error("line {line} holds bytes that no text has (is this a spreadsheet? save it as \"CSV UTF-8\")")]
@@ -149,7 +217,9 @@ pub enum ImportError {
     #[error("the file has more than {MAX_ROWS} rows (split it into several files)")]
     TooManyRows,
     /// Two columns with one meaning.
-    #[error("the columns {first:?} and {second:?} both mean {column} (rename or remove one)")]
+    #[error(
+        "the columns {first:?} and {second:?} both mean {column} (choose with columns.HEADING=ignore, or remove one)"
+    )]
     DoubleColumn {
         /// Their meaning.
         column: &'static str,

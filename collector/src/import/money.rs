@@ -4,7 +4,7 @@
 
 use muster_common::device::{Money, minor_digits};
 
-use super::cells::shown;
+use super::{cells::shown, options::DecimalMark};
 
 /// The currencies of ISO 4217 that money is paid in.
 const CURRENCIES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP \
@@ -15,7 +15,9 @@ const CURRENCIES: &str = "AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BG
     TRY TTD TWD TZS UAH UGX USD UYU UZS VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG";
 
 /// Reads a price, with its currency from a column of its own or from the cell itself (`1234.56 EUR`).
-pub(super) fn price(cell: &str, currency: Option<&str>) -> Result<Money, String> {
+///
+/// `mark` decides what can be read in two ways.
+pub(super) fn price(cell: &str, currency: Option<&str>, mark: Option<DecimalMark>) -> Result<Money, String> {
     let (amount, own) = split_currency(cell);
     let currency = match (own, currency.map(str::trim).filter(|text| !text.is_empty())) {
         (Some(own), Some(column)) if !own.eq_ignore_ascii_case(column) => {
@@ -24,7 +26,7 @@ pub(super) fn price(cell: &str, currency: Option<&str>) -> Result<Money, String>
         (Some(text), Some(_) | None) | (None, Some(text)) => text,
         (None, None) => {
             return Err(format!(
-                "the price {} has no currency (add a column currency, such as EUR)",
+                "the price {} has no currency (choose one, such as currency=EUR, or add a column currency)",
                 shown(cell)
             ));
         }
@@ -36,10 +38,10 @@ pub(super) fn price(cell: &str, currency: Option<&str>) -> Result<Money, String>
             shown(&currency)
         ));
     }
-    let minor_units = minor_units(amount, minor_digits(&currency)).map_err(|what| match what {
+    let minor_units = minor_units(amount, minor_digits(&currency), mark).map_err(|what| match what {
         Wrong::Ambiguous => {
             format!(
-                "the price {} can be read in two ways (write it without grouping, such as 1234.00)",
+                "the price {} can be read in two ways (choose with decimal=comma or decimal=point)",
                 shown(cell)
             )
         }
@@ -51,9 +53,49 @@ pub(super) fn price(cell: &str, currency: Option<&str>) -> Result<Money, String>
     Ok(Money { minor_units, currency })
 }
 
-/// Three letters in front of or behind the amount.
+/// What a cell proves of its decimal mark; none when it can be read in two ways, or has neither mark.
+pub(super) fn proven_mark(cell: &str) -> Option<DecimalMark> {
+    let (amount, _) = split_currency(cell);
+    let (last, first) = (amount.rfind([',', '.'])?, amount.find([',', '.'])?);
+    if !amount.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b',' | b'.' | b'-' | b'\'' | b' '))
+    {
+        return None;
+    }
+    let here = mark_of(amount.as_bytes()[last])?;
+    let other = match here {
+        DecimalMark::Comma => DecimalMark::Point,
+        DecimalMark::Point => DecimalMark::Comma,
+    };
+    let is_repeated = amount.bytes().filter(|byte| *byte == amount.as_bytes()[last]).count() > 1;
+    match amount.len() - last - 1 {
+        // `1.234.567` groups; `1.234,567` has a fraction.
+        3 if is_repeated => Some(other),
+        3 if first == last => None,
+        _ if is_repeated => None,
+        _ => Some(here),
+    }
+}
+
+fn mark_of(byte: u8) -> Option<DecimalMark> {
+    match byte {
+        b',' => Some(DecimalMark::Comma),
+        b'.' => Some(DecimalMark::Point),
+        _ => None,
+    }
+}
+
+/// Signs that stand for one currency alone.
+const SIGNS: &[(char, &str)] =
+    &[('€', "EUR"), ('£', "GBP"), ('₹', "INR"), ('₩', "KRW"), ('₺', "TRY"), ('₴', "UAH")];
+
+/// Three letters or a sign in front of or behind the amount.
 fn split_currency(cell: &str) -> (&str, Option<&str>) {
     let cell = cell.trim();
+    for (sign, code) in SIGNS {
+        if let Some(amount) = cell.strip_prefix(*sign).or_else(|| cell.strip_suffix(*sign)) {
+            return (amount.trim(), Some(code));
+        }
+    }
     let is_code = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_alphabetic());
     // A letter beside the code makes it part of a word.
     let is_amount = |text: &str| !text.is_empty() && !text.contains(char::is_alphabetic);
@@ -75,12 +117,12 @@ enum Wrong {
     Form,
 }
 
-fn minor_units(amount: &str, digits: u32) -> Result<i64, Wrong> {
+fn minor_units(amount: &str, digits: u32, mark: Option<DecimalMark>) -> Result<i64, Wrong> {
     let (sign, amount) = match amount.strip_prefix('-') {
         Some(rest) => (-1, rest),
         None => (1, amount),
     };
-    let (whole, fraction) = split_fraction(amount, digits)?;
+    let (whole, fraction) = split_fraction(amount, digits, mark)?;
     let whole = ungrouped(whole)?;
     let is_number = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
     if whole.is_empty() || whole.len() > 13 || !is_number(&whole) || !is_number(fraction) {
@@ -96,15 +138,19 @@ fn minor_units(amount: &str, digits: u32) -> Result<i64, Wrong> {
 }
 
 /// Cuts at the decimal point or comma, if there is one.
-fn split_fraction(amount: &str, digits: u32) -> Result<(&str, &str), Wrong> {
+fn split_fraction(amount: &str, digits: u32, mark: Option<DecimalMark>) -> Result<(&str, &str), Wrong> {
     let marks = amount.bytes().filter(|byte| matches!(byte, b'.' | b',')).count();
     let Some(last) = amount.rfind(['.', ',']) else { return Ok((amount, "")) };
     let (whole, fraction) = (&amount[..last], &amount[last + 1..]);
-    let mark = amount.as_bytes()[last];
-    let is_other = |byte: u8| matches!(byte, b'.' | b',') && byte != mark;
+    let mark_byte = amount.as_bytes()[last];
+    let is_other = |byte: u8| matches!(byte, b'.' | b',') && byte != mark_byte;
     if whole.bytes().any(is_other) || whole.contains([' ', '\u{a0}', '\u{202f}', '\'', '’']) {
         // Two kinds of marks: the last is the decimal one and may stand only once.
-        return if whole.bytes().any(|byte| byte == mark) { Err(Wrong::Form) } else { Ok((whole, fraction)) };
+        return if whole.bytes().any(|byte| byte == mark_byte) {
+            Err(Wrong::Form)
+        } else {
+            Ok((whole, fraction))
+        };
     }
     if marks > 1 {
         // One kind, several times: it groups.
@@ -112,7 +158,11 @@ fn split_fraction(amount: &str, digits: u32) -> Result<(&str, &str), Wrong> {
     }
     match fraction.len() {
         3 if digits == 0 => Ok((amount, "")),
-        3 if !whole.trim_start_matches('0').is_empty() => Err(Wrong::Ambiguous),
+        3 if !whole.trim_start_matches('0').is_empty() => match mark_of(mark_byte).zip(mark) {
+            None => Err(Wrong::Ambiguous),
+            Some((here, decimal)) if here == decimal => Ok((whole, fraction)),
+            Some(_) => Ok((amount, "")),
+        },
         0 => Err(Wrong::Form),
         _ => Ok((whole, fraction)),
     }
@@ -150,13 +200,34 @@ mod tests {
             ("1234.56 EUR", None, "1234.56 EUR"),
             ("USD 1,234.56", Some("USD"), "1234.56 USD"),
             ("-20.00", Some("EUR"), "-20.00 EUR"),
+            ("1.234,50 €", None, "1234.50 EUR"),
+            ("€ 12", Some("EUR"), "12.00 EUR"),
         ] {
             assert_eq!(
-                price(cell, currency).map(|money| money.to_string()).as_deref(),
+                price(cell, currency, None).map(|money| money.to_string()).as_deref(),
                 Ok(expected),
                 "{cell}"
             );
         }
+    }
+
+    #[test]
+    fn a_column_or_a_choice_settles_what_reads_in_two_ways() {
+        for (cell, expected) in [
+            ("1.234,56", Some(DecimalMark::Comma)),
+            ("1234,5", Some(DecimalMark::Comma)),
+            ("1.234.567", Some(DecimalMark::Comma)),
+            ("EUR 1,234.56", Some(DecimalMark::Point)),
+            ("1,234", None),
+            ("1234", None),
+            ("1.2.3", None),
+            ("free", None),
+        ] {
+            assert_eq!(proven_mark(cell), expected, "{cell}");
+        }
+        let shown = |mark| price("1.234", Some("EUR"), Some(mark)).map(|money| money.to_string());
+        assert_eq!(shown(DecimalMark::Comma).as_deref(), Ok("1234.00 EUR"));
+        assert!(shown(DecimalMark::Point).unwrap_err().contains("more digits"));
     }
 
     #[test]
@@ -177,7 +248,7 @@ mod tests {
             ("", Some("EUR"), "not a price"),
             ("99999999999999999999", Some("EUR"), "not a price"),
         ] {
-            let reason = price(cell, currency).unwrap_err();
+            let reason = price(cell, currency, None).unwrap_err();
             assert!(reason.contains(word), "{cell}: {reason}");
         }
     }

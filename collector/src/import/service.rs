@@ -4,7 +4,7 @@
 use muster_common::source::{ImportName, InvalidSource};
 use muster_proto::v1;
 
-use super::{ImportError, Placeholders, Row, read};
+use super::{ImportError, Placeholders, Row, options::Options, read};
 use crate::actions::import::{ImportFailed, ImportRow, Importer, Progress, RowOutcome, RowReport};
 
 /// Why there is no report.
@@ -65,8 +65,9 @@ pub async fn run_job(
 ) -> Result<v1::ImportResponse, ServiceError> {
     let Job { source, format, content, apply } = job;
     let name = ImportName::new(source)?;
+    let options = Options::default();
     // Reading sixteen megabytes takes a while, and other calls wait on this thread.
-    let file = tokio::task::spawn_blocking(move || read(&format, &content, &PLACEHOLDERS))
+    let file = tokio::task::spawn_blocking(move || read(&format, &content, &options, &PLACEHOLDERS))
         .await
         .map_err(ImportFailed::from)??;
     let rows = file.rows.into_iter().map(row).collect();

@@ -95,6 +95,7 @@ fn asset(category: Category, key: &str, of: Option<PersonName>, holder: Option<P
         },
         fields,
         vouches: true,
+        seen: None,
         notes: Vec::new(),
     })
 }

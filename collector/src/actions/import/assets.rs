@@ -161,12 +161,14 @@ fn observe(
     // One person's seat is told from the next one's by whose it is.
     if let Some(person) = record.of_person.as_ref().and_then(id_of) {
         row_key = format!("{row_key}\n{person}");
-        asset_key = Some(asset_key.map_or_else(|| person.to_string(), |key| format!("{key}/{person}")));
+        if record.category != Category::Device {
+            asset_key = Some(asset_key.map_or_else(|| person.to_string(), |key| format!("{key}/{person}")));
+        }
         fields.entry(Field::AssignedTo).or_insert(Value::Person(person));
     }
     for (field, value) in [(Field::Instance, instance.clone()), (Field::AssetKey, asset_key)] {
         fields.extend(value.map(|value| (field, Value::Text(value))));
     }
     let speaker = Speaker::Row { import: import.clone(), row_key, fields, vouches: record.vouches };
-    Observation::first(speaker, now)
+    Observation::first(speaker, record.seen.map_or(now, |seen| seen.min(now)))
 }

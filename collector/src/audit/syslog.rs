@@ -118,7 +118,7 @@ fn send_over_tls(address: &str, roots: Option<&Path>, message: &str) -> io::Resu
         .with_no_client_auth();
     let (host, _) = address.rsplit_once(':').ok_or_else(|| wrong("no port"))?;
     let name = ServerName::try_from(host.trim_matches(['[', ']']).to_owned()).map_err(io::Error::other)?;
-    let socket = TcpStream::connect_timeout(&resolve(address)?, PATIENCE)?;
+    let socket = connect(address)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
     let connection = ClientConnection::new(Arc::new(config), name).map_err(io::Error::other)?;
@@ -127,6 +127,18 @@ fn send_over_tls(address: &str, roots: Option<&Path>, message: &str) -> io::Resu
     stream.flush()?;
     stream.conn.send_close_notify();
     stream.flush()
+}
+
+/// To the first of the host's addresses that answers.
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let mut outcome = Err(io::Error::new(io::ErrorKind::NotFound, format!("{address} has no address")));
+    for address in address.to_socket_addrs()? {
+        outcome = TcpStream::connect_timeout(&address, PATIENCE);
+        if outcome.is_ok() {
+            break;
+        }
+    }
+    outcome
 }
 
 fn resolve(address: &str) -> io::Result<std::net::SocketAddr> {
@@ -179,5 +191,46 @@ mod tests {
         drop(local);
         assert!(send(&Target::Socket(path), None, "three", now()).is_err(), "nobody listens");
         assert!(send(&Target::Tls("127.0.0.1:1".into()), None, "four", now()).is_err(), "no roots");
+    }
+
+    #[test]
+    fn a_line_arrives_over_tls_from_a_server_that_the_roots_vouch_for_and_no_other() {
+        use std::io::Read;
+
+        let folder = tempfile::tempdir().unwrap();
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let roots = folder.path().join("roots.pem");
+        std::fs::write(&roots, made.cert.pem()).unwrap();
+        let key = rustls::pki_types::PrivatePkcs8KeyDer::from(made.signing_key.serialize_der());
+        let config =
+            rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+                .with_safe_default_protocol_versions()
+                .unwrap()
+                .with_no_client_auth()
+                .with_single_cert(vec![made.cert.der().clone()], key.into())
+                .unwrap();
+        let config = Arc::new(config);
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let target = Target::Tls(format!("localhost:{}", listener.local_addr().unwrap().port()));
+        let server = std::thread::spawn(move || {
+            let mut heard = Vec::new();
+            for _ in 0..2 {
+                let (socket, _) = listener.accept().unwrap();
+                let connection = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+                let mut text = String::new();
+                let read = StreamOwned::new(connection, socket).read_to_string(&mut text);
+                heard.push(read.map(|_| text).ok());
+            }
+            heard
+        });
+        send(&target, Some(&roots), "one", now()).unwrap();
+        std::fs::write(&roots, other.cert.pem()).unwrap();
+        assert!(send(&target, Some(&roots), "two", now()).is_err(), "anybody may be the server");
+        let heard = server.join().unwrap();
+        let (length, message) = heard[0].as_ref().unwrap().split_once(' ').unwrap();
+        assert_eq!(length, message.len().to_string());
+        assert!(message.starts_with("<109>1 ") && message.ends_with(" audit-head - one"), "{message}");
+        assert_eq!(heard[1], None);
     }
 }

@@ -95,7 +95,10 @@ const COLLECTOR: &Content = &Content {
 const CLI: &Content = &Content {
     name: "muster",
     short: "cli",
-    files: &[plain("LICENSE", "usr/share/doc/muster/copyright", 0o644)],
+    files: &[
+        plain("deploy/audit/verify.py", "usr/share/muster/verify.py", 0o755),
+        plain("LICENSE", "usr/share/doc/muster/copyright", 0o644),
+    ],
     profile: "release",
     makes_user: false,
 };

@@ -232,3 +232,131 @@ impl Check {
         (Answer { json: Document::of_value(document), grid, sheet, notes, shown_rows: None }, failure)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_common::{
+        audit::{Entry, Head, Linked},
+        time::Timestamp,
+    };
+    use muster_proto::convert::audit_entry_to_wire;
+
+    use super::*;
+    use crate::output::testing::check_table;
+
+    const KEY: &str = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+    const DOMAIN: &str = "muster.example.org";
+    /// Entry 3 of [`log`], signed with the key of RFC 8032, section 7.1, test 1.
+    const HEAD: &str = "muster-audit-head 1 muster.example.org 3 5e50cc94ccd36915d30d233fb239a17bbb24affe2fef45fa381737a707fd9947 \
+        1700000001000 d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a \
+        13b8310838098b2734ae655751ad9f163f116bd8f300772140d126fa38b5a0987f91f3870ce429baea232f4c9d51d2b524487351054d56ff53c9fbf074904602";
+
+    fn log(actor: &str) -> Vec<Linked> {
+        let mut hash = AuditDigest::ZERO;
+        (1..=4)
+            .map(|number| {
+                let linked = Entry {
+                    number,
+                    first: number,
+                    position: number,
+                    time: Timestamp::from_millis(1_700_000_000_000),
+                    actor: actor.to_owned(),
+                    kind: "token.create".to_owned(),
+                    action: "token.create".to_owned(),
+                    target: number.to_string(),
+                    detail: String::new(),
+                    writes: AuditDigest::ZERO,
+                    folded: Vec::new(),
+                }
+                .after(hash);
+                hash = linked.hash;
+                linked
+            })
+            .collect()
+    }
+
+    fn check(log: &[Linked], heads: &[SignedHead]) -> Check {
+        let mut check = Check { key: KEY.to_owned(), ..Check::default() };
+        for head in heads {
+            check.add_head(head.clone(), "heads".to_owned(), KEY, DOMAIN);
+        }
+        check.take(WalkAuditLogResponse {
+            entries: log.iter().map(audit_entry_to_wire).collect(),
+            compared_changes: log.len() as u64,
+            ..WalkAuditLogResponse::default()
+        });
+        check.end();
+        check
+    }
+
+    fn head() -> SignedHead {
+        SignedHead::parse(HEAD).unwrap()
+    }
+
+    #[test]
+    fn a_whole_log_says_so() {
+        let (answer, failure) = check(&log("alice"), &[head()]).told();
+        assert!(failure.is_none());
+        check_table(
+            &answer,
+            &format!(
+                "
+the audit log is whole
+
+4 entries walked to {}; 4 changes and 1 heads compared
+heads are signed with the key {KEY}",
+                log("alice")[3].hash
+            ),
+        );
+    }
+
+    #[test]
+    fn each_kind_of_damage_is_told_and_fails() {
+        let whole = log("alice");
+        let without = |place: usize| [&whole[..place], &whole[place + 1..]].concat();
+        let mut changed = whole.clone();
+        changed[1].entry.actor = "bob".to_owned();
+        let mut swapped = whole.clone();
+        swapped.swap(1, 2);
+        let mut twice = whole.clone();
+        twice.insert(2, whole[1].clone());
+        let forged = |change: fn(&mut SignedHead)| {
+            let mut head = head();
+            change(&mut head);
+            vec![head]
+        };
+        let cases = [
+            ("changed", changed, vec![], "entry 2 is not what was hashed"),
+            ("removed", without(1), vec![], "entry 2 is expected here, but this is entry 3"),
+            ("swapped", swapped, vec![], "entry 2 is expected here, but this is entry 3"),
+            ("inserted", twice, vec![], "entry 3 is expected here, but this is entry 2"),
+            ("cut off", whole[..2].to_vec(), vec![head()], "its end was cut off"),
+            ("made anew", log("bob"), vec![head()], "the log was made anew"),
+            ("head forged", whole.clone(), forged(|it| it.head.number = 2), "is forged"),
+            ("another key", whole.clone(), forged(|it| it.key[0] ^= 1), "is signed with another key"),
+        ];
+        for (case, log, heads, expected) in cases {
+            let check = check(&log, &heads);
+            assert!(check.problems.iter().any(|it| it.contains(expected)), "{case}: {:?}", check.problems);
+            let (answer, failure) = check.told();
+            assert_eq!(failure.unwrap().exit_code(), 1, "{case}");
+            assert!(!answer.grid.rows.is_empty(), "{case}");
+        }
+    }
+
+    #[test]
+    fn a_head_s_text_is_what_was_signed() {
+        let Head { number, hash, .. } = head().head;
+        assert_eq!((number, hash), (3, log("alice")[2].hash));
+        head().verify().unwrap();
+    }
+
+    #[test]
+    fn of_a_thousand_problems_fifty_are_told_and_the_others_counted() {
+        let mut check = Check::default();
+        (0..1000).for_each(|n| check.problem(n.to_string()));
+        let (answer, failure) = check.told();
+        assert_eq!(answer.grid.rows.len(), 50);
+        assert!(failure.unwrap().what().contains("1,000 problems"));
+    }
+}

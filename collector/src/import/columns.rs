@@ -239,7 +239,8 @@ impl Column {
 
 /// A heading's letters and digits in lower case.
 pub(super) fn plain(heading: &str) -> String {
-    heading.chars().take(64).filter(|letter| letter.is_alphanumeric()).flat_map(char::to_lowercase).collect()
+    let letters = heading.chars().take(256).filter(|letter| letter.is_alphanumeric()).take(96);
+    letters.flat_map(char::to_lowercase).collect()
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use super::{
     layout::Layout,
     money,
     options::{DecimalMark, Options},
-    profile::{Profile, Repeats},
+    profile::{Naming, Profile, Repeats},
     table::{Table, TableRow},
     text,
 };
@@ -50,7 +50,8 @@ pub(super) fn read_json(
     read_table(&table, decoded.remarks, options, placeholders, profile)
 }
 
-fn read_table(
+/// Reads a list that is a table already.
+pub(super) fn read_table(
     table: &Table<'_>,
     mut remarks: Vec<String>,
     options: &Options,
@@ -80,14 +81,21 @@ fn read_table(
         category: options.category.unwrap_or_default(),
         key: options.key,
         vouches: options.vouches.unwrap_or(profile.vouches),
+        made: options.date.as_deref().and_then(|day| day.parse().ok()),
         common: Common {
             company: options.company.clone(),
             maker: profile.maker,
+            lenient: profile.lenient,
             serial_digits: digits(Field::Serial),
             tag_digits: digits(Field::AssetTag),
         },
     };
-    let mut rows = Rows { repeats: profile.repeats, rows: Vec::new(), names: HashMap::new() };
+    let mut rows = Rows {
+        repeats: profile.repeats,
+        by_order: profile.naming == Naming::OrderAndFirst && options.key.is_none(),
+        rows: Vec::new(),
+        names: HashMap::new(),
+    };
     for row in table.rows() {
         rows.add(row, reader.read(row, placeholders));
     }
@@ -141,6 +149,7 @@ fn decimal_mark(
 /// The rows so far, and which of them has which name.
 struct Rows {
     repeats: Repeats,
+    by_order: bool,
     rows: Vec<Row>,
     names: HashMap<String, usize>,
 }
@@ -183,8 +192,9 @@ impl Rows {
         let Ok(Record::Asset(known)) = &mut earlier.outcome else { return Some(Ok(record)) };
         match self.repeats {
             Repeats::Refuse => Some(Err(RowRefused::new(format!(
-                "same {words} as row {} (remove one of the two, or give them different order numbers)",
-                earlier.number
+                "same {words} as row {} (remove one of the two{})",
+                earlier.number,
+                if self.by_order { ", or give them different order numbers" } else { "" }
             )))),
             Repeats::LatestSeen => {
                 let reason = |other: u32| {

@@ -45,6 +45,8 @@ pub(super) struct RowReader<'l> {
     pub(super) key: Option<RowKey>,
     /// Whether it is authoritative.
     pub(super) vouches: bool,
+    /// The day on which the list was made, if chosen.
+    pub(super) made: Option<Timestamp>,
     /// What holds for all rows.
     pub(super) common: Common,
 }
@@ -117,7 +119,7 @@ impl RowReader<'_> {
         }
         let seen = match fields.get(&Field::LastSignIn) {
             Some(RecordValue::Plain(Value::Time(time))) if !self.vouches => Some(*time),
-            Some(_) | None => None,
+            Some(_) | None => self.made.filter(|_| !self.vouches),
         };
         let (row_key, of_person) = self.row_key(&identifiers, &fields)?;
         Ok(AssetRecord {

@@ -3,8 +3,9 @@
 //! **To add one**: its file, `mod` in `import`, and an entry here; more telling formats stand before general ones.
 
 use super::{
-    Reader, generic, purchase_csv,
+    Reader, audit_scan, dell, generic, glpi, intune, jamf, lenovo, purchase_csv,
     recognise::{Head, Score},
+    snipe_it,
 };
 
 /// A format that can be imported.
@@ -25,6 +26,55 @@ pub struct Format {
 
 /// The formats.
 const FORMATS: &[Format] = &[
+    Format {
+        name: "intune-csv",
+        about: "devices as Microsoft Intune exports them",
+        source: "intune",
+        reader: intune::read,
+        recognises: intune::recognises,
+    },
+    Format {
+        name: "jamf-csv",
+        about: "computers or mobile devices as Jamf Pro exports them",
+        source: "jamf",
+        reader: jamf::read,
+        recognises: jamf::recognises,
+    },
+    Format {
+        name: "snipe-it-csv",
+        about: "hardware assets as Snipe-IT exports them",
+        source: "snipe-it",
+        reader: snipe_it::read,
+        recognises: snipe_it::recognises,
+    },
+    Format {
+        name: "glpi-csv",
+        about: "computers as GLPI exports its list",
+        source: "glpi",
+        reader: glpi::read,
+        recognises: glpi::recognises,
+    },
+    Format {
+        name: "lenovo-csv",
+        about: "machines of a Lenovo order report or warranty look-up",
+        source: "lenovo",
+        reader: lenovo::read,
+        recognises: lenovo::recognises,
+    },
+    Format {
+        name: "dell-csv",
+        about: "machines of a Dell order report or warranty look-up",
+        source: "dell",
+        reader: dell::read,
+        recognises: dell::recognises,
+    },
+    Format {
+        name: "audit-scan",
+        about: "what a scanner wrote: an asset tag a line",
+        source: "audit",
+        reader: audit_scan::read,
+        recognises: audit_scan::recognises,
+    },
     Format {
         name: "purchase-csv",
         about: "a purchase list, one row for each machine of an order",

@@ -29,10 +29,26 @@ pub(super) struct Common {
     pub(super) company: Option<String>,
     /// Who made the machine where the row doesn't say.
     pub(super) maker: Option<&'static str>,
+    /// Whether an identifier that can't be read is left out.
+    pub(super) lenient: bool,
     /// How many digits serial numbers have that begin with zero.
     pub(super) serial_digits: Option<usize>,
     /// How many digits asset tags have that begin with zero.
     pub(super) tag_digits: Option<usize>,
+}
+
+impl Common {
+    /// Leaves out what can't be read, with a note, or refuses the row.
+    fn leave<T>(&self, read: Result<T, String>, notes: &mut Vec<String>) -> Result<Option<T>, String> {
+        match read {
+            Ok(value) => Ok(Some(value)),
+            Err(reason) if self.lenient => {
+                notes.push(format!("{reason}; it was left out"));
+                Ok(None)
+            }
+            Err(reason) => Err(reason),
+        }
+    }
 }
 
 /// The length that all numbers of a column have which begin with zero; none when there are none, or of two lengths.
@@ -97,19 +113,17 @@ pub(super) fn read(
         }
     }
     if let Some(cell) = cell(Field::Uuid) {
-        let uuid = keys::uuid(cell)?;
-        if (placeholders.uuid)(&uuid) {
-            notes.push(left_out("uuid", cell));
-        } else {
-            found.uuid = Some(uuid);
+        match common.leave(keys::uuid(cell), notes)? {
+            Some(uuid) if (placeholders.uuid)(&uuid) => notes.push(left_out("uuid", cell)),
+            uuid => found.uuid = uuid,
         }
     }
     if let Some(cell) = cell(Field::MachineId) {
-        found.machine_id = Some(keys::machine_id(cell)?);
+        found.machine_id = common.leave(keys::machine_id(cell), notes)?;
     }
     for column in [Column::Field(Field::Mac), Column::OtherMac] {
         let Some(cell) = cells.cell(column).filter(|cell| cells::text(cell).is_some()) else { continue };
-        for mac in keys::macs(cell)? {
+        for mac in common.leave(keys::macs(cell), notes)?.unwrap_or_default() {
             if (placeholders.mac)(mac) {
                 notes.push(left_out("mac", &mac.to_string()));
             } else {

@@ -37,8 +37,15 @@ mod identifiers;
 mod formats;
 mod recognise;
 
+mod audit_scan;
+mod dell;
 mod generic;
+mod glpi;
+mod intune;
+mod jamf;
+mod lenovo;
 mod purchase_csv;
+mod snipe_it;
 
 use std::fmt;
 

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, fmt::Write as _};
 
 use encoding_rs::Encoding;
-use muster_common::asset::Category;
+use muster_common::{asset::Category, time::Timestamp};
 
 use super::columns::{Column, plain};
 
@@ -88,6 +88,8 @@ pub struct Options {
     pub currency: Option<String>,
     /// Whose asset tags they are, where no column says so.
     pub company: Option<String>,
+    /// The day on which the list was made, `2026-11-20`.
+    pub date: Option<String>,
     /// What kind of asset every row is.
     pub category: Option<Category>,
     /// What makes a row the same row.
@@ -161,8 +163,8 @@ impl Options {
         if problems.is_empty() { Ok(()) } else { Err(InvalidOptions { problems }) }
     }
 
-    /// Chooses one thing: `encoding`, `delimiter`, `dates`, `decimal`, `currency`, `company`, `category`, `key`, `vouches`
-    /// or `columns.HEADING`, whose value is a field or `ignore`.
+    /// Chooses one thing: `encoding`, `delimiter`, `dates`, `decimal`, `currency`, `company`, `date`, `category`, `key`,
+    /// `vouches` or `columns.HEADING`, whose value is a field or `ignore`.
     ///
     /// # Errors
     /// When there is no such key, or it can't have this value; says what it can have.
@@ -202,6 +204,12 @@ impl Options {
                 }
                 self.company = Some(value.to_owned());
             }
+            "date" => {
+                if value.len() != 10 || value.parse::<Timestamp>().is_err() {
+                    return wrong("a day such as 2026-11-20");
+                }
+                self.date = Some(value.to_owned());
+            }
             "category" => match value.parse() {
                 Ok(category) => self.category = Some(category),
                 Err(error) => return Err(format!("{key}: {error}")),
@@ -225,7 +233,7 @@ impl Options {
         let Some(heading) = key.strip_prefix("columns.") else {
             let key: String = key.chars().take(64).collect();
             return Err(format!(
-                "there is no setting {key:?} (use encoding, delimiter, dates, decimal, currency, company, category, key, vouches or columns.HEADING)"
+                "there is no setting {key:?} (use encoding, delimiter, dates, decimal, currency, company, date, category, key, vouches or columns.HEADING)"
             ));
         };
         let name = plain(heading);

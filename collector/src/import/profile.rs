@@ -37,6 +37,9 @@ pub(super) struct Profile {
     pub(super) ignored: &'static [(&'static str, &'static str)],
     /// Whether it is an authoritative record of what is ours.
     pub(super) vouches: bool,
+    /// Whether an identifier that can't be read is left out instead of refusing the row: systems fill their columns with
+    /// what they have, people mean what they write.
+    pub(super) lenient: bool,
     /// Who made every machine in it.
     pub(super) maker: Option<&'static str>,
     /// What makes a row the same row.
@@ -54,6 +57,7 @@ impl Profile {
         aliases: &[],
         ignored: &[],
         vouches: true,
+        lenient: false,
         maker: None,
         naming: Naming::First,
         repeats: Repeats::Refuse,

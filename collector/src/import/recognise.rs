@@ -53,11 +53,6 @@ impl Head {
             |line: &&Vec<String>| headings.iter().all(|heading| line.iter().any(|cell| cell == heading));
         self.lines.iter().find(has_all).map(Vec::as_slice)
     }
-
-    /// The names in its first object as `plain` leaves them.
-    pub(super) fn plain_names(&self) -> Vec<String> {
-        self.names.iter().map(|name| plain(name)).collect()
-    }
 }
 
 /// The formats that a file may be, the likeliest first; none when it looks like none of them. Looks at its first 64 KiB.

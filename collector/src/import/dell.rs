@@ -1,0 +1,88 @@
+//! Machines as Dell lists them: order and asset reports, and the table of a warranty look-up.
+//!
+//! Dell's serial number is the service tag. A list of services has a row for each service of a machine, so rows of one
+//! service tag are one machine whose warranty ends with the last of them.
+
+use muster_common::device::Field;
+
+use super::{
+    ImportError, ImportedFile, Placeholders,
+    columns::Column,
+    device_list,
+    options::Options,
+    profile::{Profile, Repeats},
+    recognise::{Head, Score, by_headings},
+};
+
+const SIGNATURES: &[&[&str]] = &[
+    &["servicetag", "shipdate"],
+    &["servicetag", "ordernumber"],
+    &["servicetag", "dellordernumber"],
+    &["servicetag", "warrantyenddate"],
+    &["servicetag", "servicelevel"],
+    &["servicetag", "servicelevelcode"],
+    &["servicetag", "expressservicecode"],
+    &["servicetag", "enddate"],
+];
+
+const PROFILE: Profile = Profile {
+    aliases: &[
+        ("servicetag", Column::Field(Field::Serial)),
+        ("assettag", Column::Field(Field::AssetTag)),
+        ("systemmodel", Column::Field(Field::Model)),
+        ("model", Column::Field(Field::Model)),
+        ("productlinedescription", Column::Field(Field::Model)),
+        ("productdescription", Column::Field(Field::Model)),
+        ("systemdescription", Column::Field(Field::Model)),
+        ("product", Column::Field(Field::Model)),
+        ("warrantyenddate", Column::Field(Field::WarrantyEnd)),
+        ("warrantyexpirationdate", Column::Field(Field::WarrantyEnd)),
+        ("supportenddate", Column::Field(Field::WarrantyEnd)),
+        ("enddate", Column::Field(Field::WarrantyEnd)),
+        ("expirationdate", Column::Field(Field::WarrantyEnd)),
+        ("shipdate", Column::Field(Field::PurchaseDate)),
+        ("shippeddate", Column::Field(Field::PurchaseDate)),
+        ("orderdate", Column::Field(Field::PurchaseDate)),
+        ("customerponumber", Column::Field(Field::OrderNumber)),
+        ("purchaseordernumber", Column::Field(Field::OrderNumber)),
+        ("ponumber", Column::Field(Field::OrderNumber)),
+        ("ordernumber", Column::Field(Field::OrderNumber)),
+        ("dellordernumber", Column::Field(Field::OrderNumber)),
+        ("invoicenumber", Column::Field(Field::Invoice)),
+        ("unitprice", Column::Field(Field::Price)),
+        ("shiptocity", Column::Field(Field::Location)),
+        ("shipto", Column::Field(Field::Location)),
+        ("shiptoname", Column::Field(Field::Location)),
+    ],
+    ignored: &[
+        ("expressservicecode", "the service tag in another notation"),
+        ("servicelevel", "only the end of the warranty is kept"),
+        ("servicelevelcode", "only the end of the warranty is kept"),
+        ("warrantydescription", "only the end of the warranty is kept"),
+        ("serviceprovider", "only the end of the warranty is kept"),
+        ("startdate", "only the end is kept"),
+        ("warrantystartdate", "only the end is kept"),
+        ("daysremaining", "follows from the end"),
+        ("quantity", "a row with a service tag is one machine"),
+        ("customernumber", "Dell's number for you"),
+        ("country", "the location is taken from the ship-to"),
+    ],
+    lenient: true,
+    maker: Some("Dell"),
+    repeats: Repeats::LatestWarranty,
+    ..Profile::PLAIN
+};
+
+/// Reads a report.
+pub(super) fn read(
+    content: &[u8],
+    options: &Options,
+    placeholders: &Placeholders,
+) -> Result<ImportedFile, ImportError> {
+    device_list::read_csv(content, options, placeholders, &PROFILE)
+}
+
+/// Whether it has Dell's columns.
+pub(super) fn recognises(head: &Head) -> Option<Score> {
+    by_headings(head, "Dell", SIGNATURES, &PROFILE)
+}

@@ -166,19 +166,22 @@ fn flags(charter: &Charter) -> Vec<String> {
     lines
 }
 
+/// What a grant gives, such as `custodian of Sales alone until 2027-01-31`.
+pub fn describe(grant: &Grant, now: Timestamp) -> String {
+    let mut text = listed(&grant.roles);
+    if !grant.departments.is_empty() {
+        text.push_str(&format!(" of {} alone", listed(&grant.departments)));
+    }
+    match grant.until {
+        None => {}
+        Some(until) if grant.is_good_at(now) => text.push_str(&format!(" until {}", day(until))),
+        Some(until) => text.push_str(&format!(", which ended {}", day(until))),
+    }
+    text
+}
+
 fn rights(charter: &Charter, now: Timestamp) -> Vec<String> {
-    let sentence = |(account, grant): (&String, &Grant)| {
-        let mut text = format!("{account} is {}", listed(&grant.roles));
-        if !grant.departments.is_empty() {
-            text.push_str(&format!(" of {} alone", listed(&grant.departments)));
-        }
-        match grant.until {
-            None => {}
-            Some(until) if grant.is_good_at(now) => text.push_str(&format!(" until {}", day(until))),
-            Some(until) => text.push_str(&format!(", which ended {}", day(until))),
-        }
-        text + "."
-    };
+    let sentence = |(account, grant): (&String, &Grant)| format!("{account} is {}.", describe(grant, now));
     let mut lines: Vec<String> = charter.grants.iter().map(sentence).collect();
     lines.push(
         "Accounts that are not named here keep the roles that the collector was given for them.".to_owned(),

@@ -22,7 +22,7 @@ use std::path::Path;
 use muster_common::governance::Charter;
 use muster_config::{Input, Listing, Problems};
 
-pub use explain::{Paragraph, explain};
+pub use explain::{Paragraph, describe, explain};
 pub use thresholds::thresholds;
 
 /// A charter longer than this in bytes is a mistake.

@@ -14,8 +14,8 @@ use muster_proto::{
     },
     private_file,
     v1::{
-        admin_client::AdminClient, audit_client::AuditClient, query_client::QueryClient,
-        records_client::RecordsClient,
+        admin_client::AdminClient, audit_client::AuditClient, charter_client::CharterClient,
+        query_client::QueryClient, records_client::RecordsClient,
     },
 };
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
@@ -44,6 +44,8 @@ pub(crate) struct Session {
     pub(crate) audit: AuditClient<Channel>,
     /// What other sources brought.
     pub(crate) records: RecordsClient<Channel>,
+    /// The organisation's policy.
+    pub(crate) charter: CharterClient<Channel>,
     address: Address,
     refusal: Refusal,
 }
@@ -73,8 +75,9 @@ impl Session {
         let query = QueryClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let audit = AuditClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let records = RecordsClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
-        let admin = AdminClient::new(opened.channel).max_decoding_message_size(MAX_ANSWER_BYTES);
-        Ok(Self { query, admin, audit, records, address, refusal: opened.refusal })
+        let admin = AdminClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let charter = CharterClient::new(opened.channel).max_decoding_message_size(MAX_ANSWER_BYTES);
+        Ok(Self { query, admin, audit, records, charter, address, refusal: opened.refusal })
     }
 
     /// The message of an answer, or why there is none.

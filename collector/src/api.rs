@@ -7,11 +7,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::{
-    actions::import::Importer,
+    actions::{adopt::Adopter, excepting::Excepting, import::Importer},
     admin::AdminService,
     app::App,
     audit::service::AuditService,
     authz::{self, AuthzLayer},
+    charter::CharterService,
     import::{carried::Opener, door::RecordsService},
     query::{Query, service::QueryService},
     tls::listener::Connections,
@@ -39,17 +40,25 @@ pub(crate) fn serve(
         Opener::new(&app.authority).context("carried reports can't be checked against the authority")?,
         app.authority.root_pin(),
     );
+    let governance = CharterService::new(
+        app.pipeline.clone(),
+        app.charters.clone(),
+        Excepting::new(app.pipeline.clone(), query.clone()),
+        Adopter::new(app.pipeline.clone(), query.clone()),
+        query.clone(),
+    );
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(muster_proto::DESCRIPTORS)
         .build_v1()
         .context("the schema can't be served for reflection")?;
     let (_, health) = tonic_health::server::health_reporter();
     Ok(server
-        .layer(AuthzLayer::new(app.registry.clone()))
+        .layer(AuthzLayer::new(app.registry.clone(), app.clock.clone()))
         .add_service(QueryService::new(query).into_server())
         .add_service(admin.into_server())
         .add_service(AuditService::new(app.audit.clone()).into_server())
         .add_service(records.into_server())
+        .add_service(governance.into_server())
         .add_service(reflection)
         .add_service(health)
         .serve_with_incoming_shutdown(connections, stop.cancelled_owned()))

@@ -4,9 +4,13 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use arc_swap::ArcSwap;
-use muster_common::time::{Clock, SystemClock};
+use muster_common::{
+    governance::Charter,
+    time::{Clock, SystemClock},
+};
 
 use crate::{
+    actions::charters::Charters,
     audit::{
         AuditLog, Signer,
         heads::{Found, Heads},
@@ -51,6 +55,8 @@ pub struct App {
     pub pipeline: Arc<Pipeline>,
     /// Identities, tokens and accounts.
     pub registry: Arc<Registry>,
+    /// Versions of the charter.
+    pub charters: Arc<Charters>,
     /// Persons, whose values lie under keys of their own.
     pub persons: Persons,
     /// The audit log.
@@ -95,12 +101,20 @@ impl App {
         let (index, presence) = (Arc::new(Index::new()), Arc::new(Presence::default()));
         let charter = Arc::new(ArcSwap::from_pointee(settings.charter.clone()));
         let pipeline =
-            Arc::new(Pipeline::new(store.clone(), index.clone(), presence, charter, clock.clone()));
-        let registry = Arc::new(Registry::new(store.clone()));
+            Arc::new(Pipeline::new(store.clone(), index.clone(), presence, charter.clone(), clock.clone()));
+        let registry = Arc::new(Registry::under(store.clone(), charter));
         let persons = Persons::new(store.clone(), Arc::new(vault));
         let staff = persons.load().await.context("the keys of erased persons can't be destroyed again")?;
         pipeline.set_persons(staff);
         registry.load().await.context("the accounts can't be read")?;
+        let charters = Arc::new(Charters::new(pipeline.clone(), registry.clone()));
+        let version = charters.load().await.context("the charter in force can't be read")?;
+        if version > 0 && settings.charter != Charter::default() {
+            tracing::warn!(
+                charter.version = version,
+                "[charter] in the configuration is not used, since a charter was applied: remove it there"
+            );
+        }
         let started = std::time::Instant::now();
         let devices = pipeline.load().await.context("the index can't be built from the store")?;
         tracing::info!(
@@ -108,12 +122,14 @@ impl App {
             duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
             "index built"
         );
+        charters.load_exceptions().await.context("the exceptions can't be read")?;
         Ok(Self {
             authority: Arc::new(authority),
             store,
             index,
             pipeline,
             registry,
+            charters,
             persons,
             audit,
             heads: Arc::new(heads),

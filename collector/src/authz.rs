@@ -14,7 +14,10 @@ use std::{
     task::{Context, Poll},
 };
 
-use muster_common::trust::name::PeerName;
+use muster_common::{
+    time::{Clock, Timestamp},
+    trust::name::PeerName,
+};
 use prost::Message;
 use prost_types::FileDescriptorSet;
 use tonic::Status;
@@ -34,7 +37,24 @@ enum Needs {
     Sight,
     /// This role, or the one that has them all.
     Role(Role),
+    /// One of these roles, or the one that has them all.
+    AnyOf(&'static [Role]),
 }
+
+/// Those who work with assets, and so may ask for something to be accepted.
+const STAFF: &[Role] =
+    &[Role::Technician, Role::Custodian, Role::Procurement, Role::Finance, Role::Security, Role::Manager];
+
+/// Those who see every record.
+const OVERSEERS: &[Role] = &[
+    Role::Reader,
+    Role::Auditor,
+    Role::Technician,
+    Role::Procurement,
+    Role::Finance,
+    Role::Security,
+    Role::Manager,
+];
 
 /// Every method that is served on `api`.
 const METHODS: &[(&str, Needs)] = &[
@@ -64,6 +84,18 @@ const METHODS: &[(&str, Needs)] = &[
     ("/muster.v1.Records/Reconcile", Needs::Sight),
     ("/muster.v1.Records/GetCoverage", Needs::Sight),
     ("/muster.v1.Records/ImportFile", Needs::Role(Role::Procurement)),
+    ("/muster.v1.Charter/GetCharter", Needs::AnyOf(OVERSEERS)),
+    ("/muster.v1.Charter/ListCharterVersions", Needs::AnyOf(OVERSEERS)),
+    ("/muster.v1.Charter/TryCharter", Needs::Role(Role::Admin)),
+    ("/muster.v1.Charter/ApplyCharter", Needs::Role(Role::Admin)),
+    ("/muster.v1.Charter/Adopt", Needs::Role(Role::Admin)),
+    ("/muster.v1.Charter/ListWorkItems", Needs::Sight),
+    ("/muster.v1.Charter/AcknowledgeFlag", Needs::AnyOf(STAFF)),
+    ("/muster.v1.Charter/RequestException", Needs::AnyOf(STAFF)),
+    // Who may decide is the charter's to say.
+    ("/muster.v1.Charter/DecideException", Needs::Account),
+    ("/muster.v1.Charter/WithdrawException", Needs::Account),
+    ("/muster.v1.Charter/ListExceptions", Needs::AnyOf(OVERSEERS)),
     ("/grpc.health.v1.Health/Check", Needs::Account),
     ("/grpc.health.v1.Health/Watch", Needs::Account),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::Account),
@@ -75,6 +107,7 @@ const SERVICES: &[&str] = &[
     "muster.v1.Admin",
     "muster.v1.Audit",
     "muster.v1.Records",
+    "muster.v1.Charter",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
 ];
@@ -89,6 +122,8 @@ pub struct Actor {
     pub name: String,
     /// Which records it sees. What narrows nothing must be asked for with a role that sees all.
     pub sight: Sight,
+    /// What it may do at this moment.
+    pub roles: Vec<Role>,
 }
 
 impl Actor {
@@ -175,10 +210,17 @@ enum Refused {
     Role { name: String, role: Role },
     #[error("{name} needs a role that looks at records, such as reader: ask an admin to give it")]
     Sight { name: String },
+    #[error("{name} needs one of the roles {roles} for this: ask an admin to give it")]
+    NoneOf { name: String, roles: String },
 }
 
 /// Whether a call may go on, and as whom.
-fn decide(registry: &Registry, caller: Option<&Caller>, path: &str) -> Result<Actor, Refused> {
+fn decide(
+    registry: &Registry,
+    caller: Option<&Caller>,
+    path: &str,
+    now: Timestamp,
+) -> Result<Actor, Refused> {
     let peer = caller
         .filter(|caller| caller.role == listener::Role::Api)
         .and_then(|caller| caller.peer.as_ref())
@@ -188,7 +230,7 @@ fn decide(registry: &Registry, caller: Option<&Caller>, path: &str) -> Result<Ac
         PeerName::Operator(_) | PeerName::Service(_) => {}
         PeerName::Agent(_) | PeerName::Collector(_) => return Err(Refused::WrongKind { name }),
     }
-    let Some(account) = registry.account(&name) else { return Err(Refused::NoAccount { name }) };
+    let Some(account) = registry.account(&name, now) else { return Err(Refused::NoAccount { name }) };
     if account.disabled {
         return Err(Refused::Disabled { name });
     }
@@ -198,20 +240,26 @@ fn decide(registry: &Registry, caller: Option<&Caller>, path: &str) -> Result<Ac
         Needs::Sight => return Err(Refused::Sight { name }),
         Needs::Role(role) if account.may(role) => {}
         Needs::Role(role) => return Err(Refused::Role { name, role }),
+        Needs::AnyOf(roles) if roles.iter().any(|role| account.may(*role)) => {}
+        Needs::AnyOf(roles) => {
+            let roles: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+            return Err(Refused::NoneOf { name, roles: roles.join(", ") });
+        }
     }
-    Ok(Actor { name, sight: account.sight() })
+    Ok(Actor { name, sight: account.sight(), roles: account.roles })
 }
 
 /// Lets calls through that the table allows.
 #[derive(Debug, Clone)]
 pub struct AuthzLayer {
     registry: Arc<Registry>,
+    clock: Arc<dyn Clock>,
 }
 
 impl AuthzLayer {
-    /// Over the accounts that the registry knows.
-    pub fn new(registry: Arc<Registry>) -> Self {
-        Self { registry }
+    /// Over the accounts that the registry knows; roles end by the clock.
+    pub fn new(registry: Arc<Registry>, clock: Arc<dyn Clock>) -> Self {
+        Self { registry, clock }
     }
 }
 
@@ -219,7 +267,7 @@ impl<S> Layer<S> for AuthzLayer {
     type Service = Authz<S>;
 
     fn layer(&self, inner: S) -> Authz<S> {
-        Authz { registry: self.registry.clone(), inner }
+        Authz { registry: self.registry.clone(), clock: self.clock.clone(), inner }
     }
 }
 
@@ -227,6 +275,7 @@ impl<S> Layer<S> for AuthzLayer {
 #[derive(Clone)]
 pub struct Authz<S> {
     registry: Arc<Registry>,
+    clock: Arc<dyn Clock>,
     inner: S,
 }
 
@@ -252,7 +301,7 @@ where
 
     fn call(&mut self, mut request: http::Request<B>) -> Self::Future {
         let caller = request.extensions().get::<Caller>();
-        match decide(&self.registry, caller, request.uri().path()) {
+        match decide(&self.registry, caller, request.uri().path(), self.clock.now()) {
             Ok(actor) => {
                 request.extensions_mut().insert(actor);
                 Box::pin(self.inner.call(request))
@@ -274,11 +323,13 @@ where
 
 #[cfg(test)]
 mod tests {
-    use muster_common::{id::AgentId, time::Timestamp};
+    use muster_common::{id::AgentId, time::SystemClock};
     use tokio_util::sync::CancellationToken;
 
     use super::*;
     use crate::{store::memory::MemoryStore, tls::peer::Peer};
+
+    const NOW: Timestamp = Timestamp::from_millis(2);
 
     #[test]
     fn every_method_has_its_line() {
@@ -360,14 +411,14 @@ mod tests {
         ];
         for (case, name, door, path, expected) in cases {
             let caller = caller(name, door);
-            assert_eq!(decide(&registry, Some(&caller), path).is_ok(), expected, "{case}");
+            assert_eq!(decide(&registry, Some(&caller), path, NOW).is_ok(), expected, "{case}");
         }
-        assert_eq!(decide(&registry, None, list), Err(Refused::Nobody));
+        assert_eq!(decide(&registry, None, list, NOW), Err(Refused::Nobody));
     }
 
     #[tokio::test]
     async fn a_refused_call_never_reaches_the_service() {
-        let layer = AuthzLayer::new(registry().await);
+        let layer = AuthzLayer::new(registry().await, Arc::new(SystemClock));
         let inner = tower::service_fn(|request: http::Request<()>| {
             let actor = request.extensions().get::<Actor>().cloned();
             async move { Ok::<_, Infallible>(http::Response::new(actor.map(|actor| actor.name))) }

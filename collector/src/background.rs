@@ -12,6 +12,8 @@ use crate::{app::App, query::Query};
 const FLUSH_EVERY: Duration = Duration::from_secs(60);
 /// How often devices that are due are judged.
 const JUDGE_EVERY: Duration = Duration::from_secs(5);
+/// Every so many rounds of that, the devices are found that filters of exceptions cover.
+const COVER_EVERY: u32 = 12;
 /// Devices that are judged in one go.
 const JUDGED_AT_ONCE: usize = 500;
 
@@ -78,7 +80,12 @@ pub(crate) fn spawn(app: &Arc<App>, tasks: &TaskTracker, stop: &CancellationToke
     });
     let (judged, stopped) = (app.clone(), stop.clone());
     tasks.spawn(async move {
+        let mut rounds = 0_u32;
         while wait(JUDGE_EVERY, &stopped).await {
+            rounds = rounds.wrapping_add(1);
+            if rounds.is_multiple_of(COVER_EVERY) {
+                judged.pipeline.cover_again();
+            }
             match judged.pipeline.judge_due(JUDGED_AT_ONCE).await {
                 Ok(0) => {}
                 Ok(changed) => tracing::info!(changed, "flags changed with time"),

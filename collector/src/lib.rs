@@ -13,6 +13,7 @@ pub mod import;
 pub mod ingest;
 
 pub mod admin;
+pub mod charter;
 
 pub mod pipeline;
 
@@ -25,6 +26,8 @@ pub mod identity;
 pub mod merge;
 
 pub mod flags;
+
+pub mod governance;
 
 pub mod records;
 pub mod store;

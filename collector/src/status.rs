@@ -5,8 +5,12 @@
 use tonic::Status;
 
 use crate::{
-    actions::{carried::NotTaken, import::ImportFailed},
+    actions::{
+        adopt::AdoptFailure, carried::NotTaken, charters::CharterFailure, excepting::ExceptingFailure,
+        import::ImportFailed,
+    },
     audit::AuditFailed,
+    governance::exceptions::Refused,
     import::{carried::NotUsable, service::ServiceError},
     pipeline::ObserveError,
     query::QueryFailure,
@@ -174,6 +178,64 @@ pub fn query(error: &QueryFailure) -> Status {
         QueryFailure::Vault(error) => {
             internal("personal values can't be opened: see the collector's log", error)
         }
+    }
+}
+
+/// Of a charter that was not shown, tried or applied.
+pub fn charter(error: &CharterFailure) -> Status {
+    match error {
+        CharterFailure::Problems(_) | CharterFailure::Reason | CharterFailure::Token(_) => {
+            Status::invalid_argument(error.to_string())
+        }
+        CharterFailure::NoVersion { .. } => Status::not_found(error.to_string()),
+        CharterFailure::Changed { .. } | CharterFailure::Same { .. } | CharterFailure::LockedOut { .. } => {
+            Status::failed_precondition(error.to_string())
+        }
+        CharterFailure::Unreadable { problems, .. } => {
+            Status::failed_precondition(format!("{error}: {problems}"))
+        }
+        CharterFailure::Observe(error) => observe(error),
+        CharterFailure::Read(error) => record(error),
+        CharterFailure::Commit(error) => commit(error),
+    }
+}
+
+/// Of something about an exception or a finding that was not done.
+pub fn excepting(error: &ExceptingFailure) -> Status {
+    match error {
+        ExceptingFailure::Refused(refused) => match refused {
+            Refused::Reason | Refused::Remark | Refused::Past { .. } | Refused::TooLong { .. } => {
+                Status::invalid_argument(refused.to_string())
+            }
+            Refused::Own | Refused::NotAnApprover { .. } | Refused::NotYours { .. } => {
+                Status::permission_denied(refused.to_string())
+            }
+            Refused::Decided { .. } | Refused::Ended { .. } => {
+                Status::failed_precondition(refused.to_string())
+            }
+        },
+        ExceptingFailure::NoException { .. } | ExceptingFailure::NoFinding { .. } => {
+            Status::not_found(error.to_string())
+        }
+        ExceptingFailure::Contended => Status::aborted(error.to_string()),
+        ExceptingFailure::Scope(error) => query(error),
+        ExceptingFailure::Observe(error) => observe(error),
+        ExceptingFailure::Read(error) => record(error),
+        ExceptingFailure::Commit(error) => commit(error),
+    }
+}
+
+/// Of an adoption that was not done, or not all of it.
+pub fn adopt(error: &AdoptFailure) -> Status {
+    match error {
+        AdoptFailure::Everything
+        | AdoptFailure::TooMany { .. }
+        | AdoptFailure::State { .. }
+        | AdoptFailure::Reason => Status::invalid_argument(error.to_string()),
+        AdoptFailure::Filter(error) => query(error),
+        AdoptFailure::Observe(error) => observe(error),
+        AdoptFailure::Read(error) => record(error),
+        AdoptFailure::Commit(error) => commit(error),
     }
 }
 

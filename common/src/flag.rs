@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::time::Timestamp;
+use crate::{id::ExceptionId, time::Timestamp};
 
 /// How much it matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -56,6 +56,42 @@ pub struct Flag {
     pub evidence: String,
     /// When it was raised; kept while it stands.
     pub since: Timestamp,
+    /// Where it stands; cleared, it is gone.
+    pub standing: Standing,
+}
+
+/// Where a finding stands between being raised and being cleared.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Standing {
+    /// Nobody has said anything of it.
+    #[default]
+    Open,
+    /// Somebody has seen it and works on it; it counts as open.
+    Acknowledged {
+        /// Which account.
+        by: String,
+        /// When.
+        at: Timestamp,
+    },
+    /// An exception covers it; it doesn't count as open.
+    Excepted {
+        /// Which exception.
+        exception: ExceptionId,
+        /// When that ends.
+        until: Timestamp,
+        /// Its requester approved it; shown wherever it is shown.
+        self_approved: bool,
+    },
+}
+
+impl Flag {
+    /// Whether it counts as something to do.
+    pub fn is_open(&self) -> bool {
+        match self.standing {
+            Standing::Open | Standing::Acknowledged { .. } => true,
+            Standing::Excepted { .. } => false,
+        }
+    }
 }
 
 /// A text that names no flag.
@@ -111,6 +147,16 @@ codes! {
     Unassigned "unassigned" Info,
     /// A field that the charter requires is not there.
     Incomplete "incomplete" Info,
+    /// An agent is expected, other sources see it, and none ever reported.
+    Unmanaged "unmanaged" Warning,
+    /// Its agent is silent past its class's limit, and another source saw it since.
+    AgentSilent "agent-silent" Warning,
+    /// Its warranty ends soon.
+    WarrantyEnding "warranty-ending" Info,
+    /// A renewal, or the end of a lease or contract, is near or was passed over.
+    RenewalDue "renewal-due" Warning,
+    /// Retired for longer than allowed, without proof of wiping and disposal.
+    DisposalUnproven "disposal-unproven" Warning,
 }
 
 impl fmt::Display for FlagCode {

@@ -17,7 +17,7 @@ use muster_collector::{
 use muster_common::{
     device::{Claimed, Device, Field, Money, Provenanced, Value},
     filter::Filter,
-    flag::{Flag, FlagCode},
+    flag::{Flag, FlagCode, Standing},
     id::{DeviceId, PersonId},
     page::OrderBy,
     source::Source,
@@ -280,7 +280,13 @@ fn record(fleet: &Fleet, device: u64, version: u64) -> Device {
         (FlagCode::Unassigned, !fields.contains_key(&Field::Owner)),
     ] {
         if stands {
-            flags.push(Flag { code, severity: code.severity(), evidence: String::new(), since: now });
+            flags.push(Flag {
+                code,
+                severity: code.severity(),
+                evidence: String::new(),
+                standing: Standing::Open,
+                since: now,
+            });
         }
     }
     Device {

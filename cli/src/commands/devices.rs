@@ -226,6 +226,7 @@ pub(super) mod samples {
                 severity: Severity::Warning.into(),
                 evidence: "no purchase record or approval vouches for it".to_owned(),
                 since_time: at("2026-11-24T10:00:00Z"),
+                ..Flag::default()
             }],
             agents: vec![AgentBinding {
                 agent_id: "0b8d3a52-1111-4b0e-9a44-0d6f9e5f2c11".to_owned(),

@@ -1,13 +1,16 @@
 //! `muster flags`: what is wrong, device by device, and how often.
 
 use muster_common::flag::FlagCode;
-use muster_proto::v1::{ListFlagsRequest, ListFlagsResponse};
+use muster_proto::v1::{
+    AcknowledgeFlagRequest, Flag, FlagStanding, ListFlagsRequest, ListFlagsResponse, ListWorkItemsRequest,
+    ListWorkItemsResponse,
+};
 
-use super::{Paging, bare_id, devices::tone, grouped};
+use super::{Paging, bare_id, device, devices::tone, grouped};
 use crate::{
     connection::{Session, ask},
     failure::Failure,
-    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment},
+    output::{Answer, Cell, Column, Document, Grid, Screen, Tone, ago, moment, visible},
 };
 
 /// The words of the command.
@@ -19,12 +22,31 @@ pub(crate) struct Words {
     /// Only devices that match
     #[arg(long, short, value_name = "FILTER", default_value = "", hide_default_value = true)]
     filter: String,
+    /// What there is to do instead: findings of one cause as one item, at most ten
+    #[arg(long, conflicts_with_all = ["code", "acknowledge"])]
+    work_items: bool,
+    /// Say that you have seen this device's finding (name it by --code) and work on it
+    #[arg(long, value_name = "DEVICE", requires = "code")]
+    acknowledge: Option<String>,
     #[command(flatten)]
     paging: Paging,
 }
 
 /// Asks for the list.
 pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Result<Answer, Failure> {
+    if words.work_items {
+        let request = ListWorkItemsRequest { filter: words.filter.clone() };
+        let work = session.explain(session.charter.clone().list_work_items(ask(request)).await)?;
+        return Ok(work_answer(&work));
+    }
+    if let (Some(named), Some(code)) = (&words.acknowledge, words.code) {
+        let found = device::find(named, session).await?;
+        let request = AcknowledgeFlagRequest { device: found.name, code: code.name().to_owned() };
+        let done = session.explain(session.charter.clone().acknowledge_flag(ask(request)).await)?;
+        let sheet = Some(format!("{code} of {} is acknowledged\n", visible(&found.display_name, 200)));
+        let grid = Grid::new(&[Column::new("position")]);
+        return Ok(Answer { json: Document::of(&done), grid, sheet, notes: Vec::new(), shown_rows: None });
+    }
     let mut whole = ListFlagsResponse::default();
     let mut token = words.paging.first_token();
     loop {
@@ -51,8 +73,9 @@ fn answer(response: &ListFlagsResponse, screen: &Screen) -> Answer {
         Column::new("flag"),
         Column::new("since"),
         Column::sentences("evidence"),
-        Column::new("severity").spare(1),
-        Column::new("id").spare(2),
+        Column::new("standing").spare(1),
+        Column::new("severity").spare(2),
+        Column::new("id").spare(3),
     ]);
     for found in &response.flags {
         let flag = found.flag.clone().unwrap_or_default();
@@ -62,6 +85,7 @@ fn answer(response: &ListFlagsResponse, screen: &Screen) -> Answer {
             Cell::text(&flag.code).in_tone(tone(severity)),
             Cell::pair(ago(flag.since_time.as_ref(), screen.now), moment(flag.since_time.as_ref())),
             Cell::text(&flag.evidence),
+            Cell::text(standing(&flag)),
             Cell::text(severity.as_str_name().trim_start_matches("SEVERITY_").to_lowercase()),
             Cell::text(bare_id(&found.device)).in_tone(Tone::Quiet),
         ]);
@@ -71,7 +95,11 @@ fn answer(response: &ListFlagsResponse, screen: &Screen) -> Answer {
         .iter()
         .map(|count| {
             let devices = if count.device_count == 1 { "device" } else { "devices" };
-            format!("{} on {} {devices}", count.code, grouped(count.device_count))
+            let excepted = match count.excepted_count {
+                0 => String::new(),
+                count => format!(" ({} excepted)", grouped(count)),
+            };
+            format!("{} on {} {devices}{excepted}", count.code, grouped(count.device_count))
         })
         .collect();
     let mut notes = if counts.is_empty() && response.flags.is_empty() {
@@ -87,6 +115,50 @@ fn answer(response: &ListFlagsResponse, screen: &Screen) -> Answer {
         ));
     }
     Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: None }
+}
+
+/// Where a finding stands, in words.
+pub(crate) fn standing(flag: &Flag) -> String {
+    match flag.standing() {
+        FlagStanding::Unspecified | FlagStanding::Open => "open".to_owned(),
+        FlagStanding::Acknowledged => format!("acknowledged by {}", flag.acknowledged_by),
+        FlagStanding::Excepted => {
+            let until: String = moment(flag.excepted_until_time.as_ref()).chars().take(10).collect();
+            let own = if flag.self_approved { ", own request" } else { "" };
+            format!("excepted until {until}{own}")
+        }
+    }
+}
+
+fn work_answer(work: &ListWorkItemsResponse) -> Answer {
+    let mut grid = Grid::new(&[
+        Column::sentences("what_to_do"),
+        Column::number("assets"),
+        Column::new("severity"),
+        Column::new("flags").spare(1),
+        Column::sentences("filter"),
+    ]);
+    for item in &work.items {
+        let severity = item.severity();
+        grid.rows.push(vec![
+            Cell::text(&item.title),
+            Cell::pair(grouped(item.device_count), item.device_count.to_string()),
+            Cell::text(severity.as_str_name().trim_start_matches("SEVERITY_").to_lowercase())
+                .in_tone(tone(severity)),
+            Cell::text(item.codes.join(" ")),
+            Cell::text(&item.filter),
+        ]);
+    }
+    let excepted = match work.excepted_count {
+        0 => String::new(),
+        count => format!(", {} more are excepted", grouped(count)),
+    };
+    let note = if work.items.is_empty() {
+        format!("there is nothing to do{excepted}")
+    } else {
+        format!("{} open findings in {} work items{excepted}", grouped(work.open_count), work.items.len())
+    };
+    Answer { json: Document::of(work), grid, sheet: None, notes: vec![note], shown_rows: None }
 }
 
 #[cfg(test)]
@@ -114,17 +186,23 @@ mod tests {
                     code: "stale".to_owned(),
                     severity: Severity::Warning.into(),
                     device_count: 1042,
+                    excepted_count: 3,
                 },
-                FlagCount { code: "unknown".to_owned(), severity: Severity::Warning.into(), device_count: 1 },
+                FlagCount {
+                    code: "unknown".to_owned(),
+                    severity: Severity::Warning.into(),
+                    device_count: 1,
+                    excepted_count: 0,
+                },
             ],
         };
         check_table(
             &answer(&response, &screen()),
             "
-DEVICE  FLAG     SINCE    EVIDENCE                                       SEVERITY
-web-03  unknown  2 h ago  no purchase record or approval vouches for it  warning
+DEVICE  FLAG     SINCE    EVIDENCE                                       STANDING  SEVERITY
+web-03  unknown  2 h ago  no purchase record or approval vouches for it  open      warning
 
-stale on 1,042 devices · unknown on 1 device",
+stale on 1,042 devices (3 excepted) · unknown on 1 device",
         );
         check_table(&answer(&ListFlagsResponse::default(), &screen()), "nothing is wrong");
     }

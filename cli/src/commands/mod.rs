@@ -3,13 +3,16 @@
 //! **To add a command**: one file with `Words` and `run`, one variant of [`Command`], one arm in [`run`]. Keep the
 //! making of the [`Answer`] a plain function of the collector's answer, so that its tests need no collector.
 
+mod adopt;
 mod agents;
 mod assets;
 mod audit;
 mod carried;
+mod charter;
 mod coverage;
 mod device;
 mod devices;
+mod exception;
 mod flags;
 mod import;
 mod lookup;
@@ -56,6 +59,12 @@ pub(crate) enum Command {
     Reconcile(reconcile::Words),
     /// Show which source sees how many devices, and what one sees that another doesn't
     Coverage(coverage::Words),
+    /// Vouch for what is there already, in bulk
+    Adopt(adopt::Words),
+    /// Check, explain, try and apply the organisation's policy
+    Charter(charter::Words),
+    /// Accept a finding until a date
+    Exception(exception::Words),
     /// Let new machines in
     Token(token::Words),
     /// Read, check and export the log of who changed what
@@ -75,6 +84,11 @@ pub(crate) struct Done {
 
 /// Runs a command.
 pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, Failure> {
+    if let Command::Charter(words) = &arguments.command
+        && let Some(answer) = charter::offline(words)
+    {
+        return Ok(Done { text: answer?.render(arguments.output, screen), failure: None });
+    }
     let settings = config::read(arguments.config.as_deref())?;
     let session = Session::open(&settings)?;
     let mut failure = None;
@@ -99,6 +113,9 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
         Command::Sightings(words) => sightings::run(words, &session, screen).await,
         Command::Reconcile(words) => reconcile::run(words, &session).await,
         Command::Coverage(words) => coverage::run(words, &session, screen).await,
+        Command::Adopt(words) => adopt::run(words, &session).await,
+        Command::Charter(words) => charter::run(words, &session, screen).await,
+        Command::Exception(words) => exception::run(words, &session, screen).await,
         Command::Token(words) => token::run(words, &session, screen).await,
         Command::Audit(words) => audit::run(words, &session, screen).await.map(|(answer, found)| {
             failure = found;

@@ -52,8 +52,13 @@ async fn read_charter_again(mut hangups: Signal, path: PathBuf, app: Arc<App>, s
         let path = path.clone();
         match tokio::task::spawn_blocking(move || config::read(&path)).await {
             Ok(Ok(settings)) => {
-                app.pipeline.set_charter(settings.charter);
-                tracing::info!("the charter was read again and is in force");
+                if app.charters.settings_changed(settings.charter) {
+                    tracing::info!("the charter was read again and is in force");
+                } else {
+                    tracing::warn!(
+                        "[charter] in the configuration is not used, since a charter was applied: use muster charter apply"
+                    );
+                }
             }
             Ok(Err(problems)) => {
                 tracing::error!(problems = %problems, "the configuration is wrong; the charter stays as it was");

@@ -4,7 +4,7 @@ use muster_common::{flag::FlagCode, governance::Charter};
 
 use super::{DeviceView, Rule, never};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::ClonedIdentity, judge, flips: never };
+pub(super) const RULE: Rule = Rule { code: FlagCode::ClonedIdentity, judge, flips: never, tells_anew: false };
 
 /// How many peers are named; the finding over all of them is kept apart.
 const NAMED: usize = 3;

@@ -18,14 +18,17 @@ use crate::{
     merge::precedence::standing,
 };
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::Conflict, judge, flips: never };
+pub(super) const RULE: Rule = Rule { code: FlagCode::Conflict, judge, flips: never, tells_anew: false };
 
 /// Fields on which every difference matters, whoever speaks.
 const IDENTITY: &[Field] = &[Field::Serial, Field::Uuid];
 
-fn judge(view: &DeviceView<'_>, _: &Charter) -> Option<String> {
-    let fields: Vec<&str> =
-        Field::ALL.iter().filter(|field| is_disputed(view, **field)).map(|field| field.name()).collect();
+fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
+    let fields: Vec<&str> = Field::ALL
+        .iter()
+        .filter(|field| is_disputed(view, charter, **field))
+        .map(|field| field.name())
+        .collect();
     match (view.open_reviews, fields.is_empty()) {
         (0, true) => None,
         (0, false) => Some(format!("sources contradict each other on {}", fields.join(", "))),
@@ -37,14 +40,14 @@ fn judge(view: &DeviceView<'_>, _: &Charter) -> Option<String> {
     }
 }
 
-fn is_disputed(view: &DeviceView<'_>, field: Field) -> bool {
+fn is_disputed(view: &DeviceView<'_>, charter: &Charter, field: Field) -> bool {
     let Some(known) = view.device.fields.get(&field) else { return false };
     let claims = present(view, &known.claims);
     let Some(winner) = claims.first() else { return false };
-    let best = standing(&winner.source, field);
+    let best = standing(charter, &winner.source, field);
     let family = view.device.text(Field::Manufacturer).and_then(maker::family);
     claims[1..].iter().any(|claim| {
-        let counts = IDENTITY.contains(&field) || standing(&claim.source, field) == best;
+        let counts = IDENTITY.contains(&field) || standing(charter, &claim.source, field) == best;
         counts
             && claim.source != winner.source
             && compared(field, &claim.value, family.as_deref())

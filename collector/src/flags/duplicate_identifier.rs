@@ -5,7 +5,8 @@ use muster_common::{flag::FlagCode, governance::Charter};
 use super::{DeviceView, Rule, never};
 use crate::identity::IdentifierKind;
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::DuplicateIdentifier, judge, flips: never };
+pub(super) const RULE: Rule =
+    Rule { code: FlagCode::DuplicateIdentifier, judge, flips: never, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let is_cloned = !view.clone_peers.is_empty();

@@ -6,7 +6,7 @@ use muster_common::{flag::FlagCode, governance::Charter, time::Timestamp};
 
 use super::{DeviceView, Rule};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::HardwareChanged, judge, flips };
+pub(super) const RULE: Rule = Rule { code: FlagCode::HardwareChanged, judge, flips, tells_anew: false };
 
 /// It is news for this long, and history afterwards.
 const NEWS: Duration = Duration::from_secs(30 * 24 * 3600);

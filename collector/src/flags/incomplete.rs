@@ -4,7 +4,7 @@ use muster_common::{device::Field, flag::FlagCode, governance::Charter};
 
 use super::{DeviceView, Rule, never};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::Incomplete, judge, flips: never };
+pub(super) const RULE: Rule = Rule { code: FlagCode::Incomplete, judge, flips: never, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let absent: Vec<&str> = charter

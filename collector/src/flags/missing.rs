@@ -4,7 +4,7 @@ use muster_common::{flag::FlagCode, governance::Charter, time::Timestamp};
 
 use super::{DeviceView, Rule, silence::silence};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::Missing, judge, flips };
+pub(super) const RULE: Rule = Rule { code: FlagCode::Missing, judge, flips, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let silence = silence(view, charter)?;
@@ -37,6 +37,6 @@ mod tests {
         let mut sample = Sample::laptop();
         sample.silent_days(200);
         sample.others_seen = Some(sample.now.before(Duration::from_secs(24 * 3600)));
-        assert!(sample.has(FlagCode::Stale) && !sample.has(FlagCode::Missing));
+        assert!(sample.has(FlagCode::AgentSilent) && !sample.has(FlagCode::Missing));
     }
 }

@@ -7,18 +7,23 @@
 //! evidence is a sentence's part that stays the same while the finding does, since every new text is written down: say
 //! "silent since", not "silent for". It holds no personal value.
 
+mod agent_silent;
 mod cloned_identity;
 mod conflict;
+mod disposal_unproven;
 mod duplicate_identifier;
 mod hardware_changed;
 mod incomplete;
 mod missing;
 mod never_seen;
+mod renewal_due;
 mod retired_active;
 mod silence;
 mod stale;
 mod unassigned;
 mod unknown;
+mod unmanaged;
+mod warranty_ending;
 
 #[cfg(test)]
 mod sample;
@@ -26,8 +31,8 @@ mod sample;
 use std::time::Duration;
 
 use muster_common::{
-    device::{Device, Field},
-    flag::{Flag, FlagCode},
+    device::{Device, Field, Value},
+    flag::{Flag, FlagCode, Standing},
     governance::{AgentExpectation, Charter},
     id::DeviceId,
     time::Timestamp,
@@ -73,6 +78,8 @@ struct Rule {
     judge: fn(&DeviceView<'_>, &Charter) -> Option<String>,
     /// When time alone will change the answer, if it will.
     flips: fn(&DeviceView<'_>, &Charter) -> Option<Timestamp>,
+    /// See [`tells_anew()`].
+    tells_anew: bool,
 }
 
 /// Every rule.
@@ -88,9 +95,15 @@ const RULES: &[Rule] = &[
     hardware_changed::RULE,
     unassigned::RULE,
     incomplete::RULE,
+    unmanaged::RULE,
+    agent_silent::RULE,
+    warranty_ending::RULE,
+    renewal_due::RULE,
+    disposal_unproven::RULE,
 ];
 
-/// Judges all rules; in the order of the codes. A flag that stood in `previous` keeps the moment when it was raised.
+/// Judges all rules; in the order of the codes. A flag that stood in `previous` keeps the moment
+/// when it was raised, and where it stands: who covers it is not asked here.
 pub fn evaluate(view: &DeviceView<'_>, charter: &Charter, previous: &[Flag]) -> Vec<Flag> {
     // A record that lives on as part of another has no findings of its own.
     if view.device.merged_into.is_some() {
@@ -107,6 +120,7 @@ pub fn evaluate(view: &DeviceView<'_>, charter: &Charter, previous: &[Flag]) -> 
                 severity: charter.severity(rule.code),
                 evidence,
                 since: before.map_or(view.now, |flag| flag.since),
+                standing: before.map_or(Standing::Open, |flag| flag.standing.clone()),
             })
         })
         .collect();
@@ -120,6 +134,25 @@ pub fn next_change(view: &DeviceView<'_>, charter: &Charter) -> Option<Timestamp
         return None;
     }
     RULES.iter().filter_map(|rule| (rule.flips)(view, charter)).filter(|moment| *moment > view.now).min()
+}
+
+/// Whether new words of a finding are worth an entry in the history: each step towards an end is.
+pub fn tells_anew(code: FlagCode) -> bool {
+    RULES.iter().any(|rule| rule.code == code && rule.tells_anew)
+}
+
+/// A field that holds a moment or a date.
+fn moment(device: &Device, field: Field) -> Option<Timestamp> {
+    match device.value(field)? {
+        Value::Time(moment) => Some(*moment),
+        Value::Text(text) => text.parse().ok(),
+        Value::Number(_) | Value::Boolean(_) | Value::Money(_) | Value::Person(_) | Value::List(_) => None,
+    }
+}
+
+/// The day of a moment, for evidence.
+fn day(moment: Timestamp) -> String {
+    moment.to_string().chars().take(10).collect()
 }
 
 /// For rules that time alone doesn't change.

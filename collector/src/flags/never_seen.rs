@@ -1,15 +1,15 @@
 //! `never-seen`: deployed by the record for longer than the charter allows, an agent expected, and nothing ever reported.
 
 use muster_common::{
-    device::{Field, Value},
+    device::Field,
     flag::FlagCode,
     governance::{AgentExpectation, Charter},
     time::Timestamp,
 };
 
-use super::{DeviceView, Rule, Stage, stage};
+use super::{DeviceView, Rule, Stage, moment, stage};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::NeverSeen, judge, flips };
+pub(super) const RULE: Rule = Rule { code: FlagCode::NeverSeen, judge, flips, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let due = due(view, charter)?;
@@ -24,6 +24,7 @@ fn flips(view: &DeviceView<'_>, charter: &Charter) -> Option<Timestamp> {
 fn due(view: &DeviceView<'_>, charter: &Charter) -> Option<Timestamp> {
     let waits = view.vouched
         && view.agent_seen.is_none()
+        && view.others_seen.is_none()
         && !view.connected
         && view.device.agents.is_empty()
         && view.agent == AgentExpectation::Expected
@@ -31,13 +32,11 @@ fn due(view: &DeviceView<'_>, charter: &Charter) -> Option<Timestamp> {
     waits.then(|| recorded(view).after(charter.first_report_within))
 }
 
-/// The day of its purchase, or else the day on which its record came.
+/// The day of its hand-over or purchase, or else the day on which its record came.
 fn recorded(view: &DeviceView<'_>) -> Timestamp {
-    match view.device.value(Field::PurchaseDate) {
-        Some(Value::Time(day)) => *day,
-        Some(Value::Text(day)) => day.parse().unwrap_or(view.device.first_seen),
-        Some(_) | None => view.device.first_seen,
-    }
+    moment(view.device, Field::Deployed)
+        .or_else(|| moment(view.device, Field::PurchaseDate))
+        .unwrap_or(view.device.first_seen)
 }
 
 #[cfg(test)]

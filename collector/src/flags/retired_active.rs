@@ -4,7 +4,7 @@ use muster_common::{device::Field, flag::FlagCode, governance::Charter, time::Ti
 
 use super::{DeviceView, Rule, Stage, stage};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::RetiredActive, judge, flips };
+pub(super) const RULE: Rule = Rule { code: FlagCode::RetiredActive, judge, flips, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let is_active = view.connected || flips(view, charter).is_some_and(|quiet| view.now < quiet);

@@ -8,7 +8,7 @@ use muster_common::{
     time::Timestamp,
 };
 
-use super::{DeviceView, Stage, stage};
+use super::{DeviceView, Stage, moment, stage};
 
 /// When the silence of a deployed device with an agent passes its limits.
 pub(super) struct Silence {
@@ -34,5 +34,7 @@ pub(super) fn silence(view: &DeviceView<'_>, charter: &Charter) -> Option<Silenc
     let others = view.others_seen.filter(|seen| *seen > since);
     // Seen elsewhere, it is missing only when that too is long ago.
     let missing = at(missing).max(others.map_or(Timestamp::default(), |seen| seen.after(missing)));
-    Some(Silence { since, stale: at(stale), missing, others })
+    // Leave and loans are agreed silence.
+    let away = moment(view.device, Field::AwayUntil).unwrap_or_default();
+    Some(Silence { since, stale: at(stale).max(away), missing: missing.max(away), others })
 }

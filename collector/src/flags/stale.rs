@@ -1,18 +1,16 @@
-//! `stale`: deployed, and silent past its class's limit by the collector's clock; past the second limit it is `missing`.
+//! `stale`: deployed, and silent past its class's limit by the collector's clock; past the second limit it is `missing`,
+//! and where another source saw it since, `agent-silent`. What is away by agreement is neither.
 
 use muster_common::{flag::FlagCode, governance::Charter, time::Timestamp};
 
 use super::{DeviceView, Rule, silence::silence};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::Stale, judge, flips };
+pub(super) const RULE: Rule = Rule { code: FlagCode::Stale, judge, flips, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, charter: &Charter) -> Option<String> {
     let silence = silence(view, charter)?;
-    let is_stale = (silence.stale..silence.missing).contains(&view.now);
-    is_stale.then(|| match silence.others {
-        None => format!("silent since {}", silence.since),
-        Some(seen) => format!("its agent is silent since {}; another source saw it {seen}", silence.since),
-    })
+    let is_stale = silence.others.is_none() && (silence.stale..silence.missing).contains(&view.now);
+    is_stale.then(|| format!("silent since {}", silence.since))
 }
 
 fn flips(view: &DeviceView<'_>, charter: &Charter) -> Option<Timestamp> {
@@ -68,6 +66,20 @@ mod tests {
         sample.agent = AgentExpectation::Expected;
         sample.agent_seen = None;
         assert!(!sample.has(FlagCode::Stale));
+    }
+
+    #[test]
+    fn what_is_away_is_stale_when_it_should_be_back() {
+        let mut sample = Sample::laptop();
+        sample.silent_days(100);
+        sample.claim(Field::AwayUntil, "2026-06-10");
+        assert!(!sample.has(FlagCode::Stale) && !sample.has(FlagCode::Missing));
+        assert_eq!(
+            sample.next_change().map(|moment| moment.to_string()),
+            Some("2026-06-10T00:00:00Z".to_owned())
+        );
+        sample.days_pass(9);
+        assert!(sample.has(FlagCode::Missing));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use muster_common::{device::Field, flag::FlagCode, governance::Charter};
 
 use super::{DeviceView, Rule, Stage, never, stage};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::Unassigned, judge, flips: never };
+pub(super) const RULE: Rule = Rule { code: FlagCode::Unassigned, judge, flips: never, tells_anew: false };
 
 /// Any of these will do: a kiosk belongs to its place.
 const HOLDERS: &[Field] = &[Field::Owner, Field::AssignedTo, Field::Department, Field::Location];

@@ -4,7 +4,7 @@ use muster_common::{flag::FlagCode, governance::Charter};
 
 use super::{DeviceView, Rule, never};
 
-pub(super) const RULE: Rule = Rule { code: FlagCode::Unknown, judge, flips: never };
+pub(super) const RULE: Rule = Rule { code: FlagCode::Unknown, judge, flips: never, tells_anew: false };
 
 fn judge(view: &DeviceView<'_>, _: &Charter) -> Option<String> {
     (!view.vouched).then(|| "no purchase record or approval vouches for it".to_owned())

@@ -57,7 +57,7 @@ impl RecordsService {
 
     /// Whether the asker may see what is personal; that it was shown is logged.
     fn may_see_personal(&self, actor: &Actor, what: &str) -> bool {
-        let account = self.registry.account(&actor.name);
+        let account = self.registry.account(&actor.name, self.query.now());
         let may = account.is_some_and(|account| PERSONAL.iter().any(|role| account.may(*role)));
         if may {
             tracing::info!(actor = %actor.name, what, "personal values shown");

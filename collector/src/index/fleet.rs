@@ -127,6 +127,8 @@ impl Fleet {
             self.sighted.get(&row).into_iter().flatten().filter(|it| !device.seen_by.contains_key(*it));
         let seen_by = device.seen_by.keys().chain(sighted).map(String::as_str);
         self.columns[schema::SEEN_BY].set_texts(row, seen_by);
+        let excepted = device.flags.iter().filter(|flag| !flag.is_open()).map(|flag| flag.code.name());
+        self.columns[schema::EXCEPTED].set_texts(row, excepted);
         self.columns[schema::DIFFERS].set_texts(row, differing(device));
         let agents: Vec<String> = device.agents.iter().map(|binding| binding.agent.to_string()).collect();
         self.columns[schema::AGENT].set_texts(row, agents.iter().map(String::as_str));
@@ -336,7 +338,7 @@ impl Table for Fleet {
             return self.compare_id(comparison);
         }
         let place = schema::device_column(name)?;
-        if let (schema::FLAG, Value::Exact(code)) = (place, &comparison.value)
+        if let (schema::FLAG | schema::EXCEPTED, Value::Exact(code)) = (place, &comparison.value)
             && code.to_ascii_lowercase().parse::<FlagCode>().is_err()
         {
             let codes: Vec<&str> = FlagCode::ALL.iter().map(|code| code.name()).collect();

@@ -27,9 +27,11 @@ pub(super) const PERSON_LAST_DAY: usize = FLAG + 7;
 pub(super) const PERSON_DEPARTMENT: usize = FLAG + 8;
 /// Fields of which its sources say different things.
 pub(super) const DIFFERS: usize = FLAG + 9;
+/// Findings that stand and that an exception covers.
+pub(super) const EXCEPTED: usize = FLAG + 10;
 
 /// The columns after those of [`Field::ALL`], in the order of the constants above.
-const EXTRA: [(&str, FieldKind); 10] = [
+const EXTRA: [(&str, FieldKind); 11] = [
     ("flag", FieldKind::List),
     ("seen_by", FieldKind::List),
     ("agent", FieldKind::List),
@@ -40,6 +42,7 @@ const EXTRA: [(&str, FieldKind); 10] = [
     ("person.last_day", FieldKind::Time),
     ("person.department", FieldKind::List),
     ("differs", FieldKind::List),
+    ("excepted", FieldKind::List),
 ];
 
 /// Second names, for what people and other tools type.

@@ -54,7 +54,7 @@ pub fn fold(
     identity: Identity<'_>,
     previous: Option<&Device>,
     subjects: &[SubjectClaims],
-    _charter: &Charter,
+    charter: &Charter,
 ) -> Device {
     let current = current_agent(subjects);
     let mut sorted: Vec<&SubjectClaims> = subjects.iter().collect();
@@ -81,7 +81,7 @@ pub fn fold(
     let mut device = Device {
         id: identity.id,
         version: previous.map_or(1, |previous| previous.version),
-        fields: fold_fields(&sorted, current),
+        fields: fold_fields(&sorted, current, charter),
         flags: previous.map(|previous| previous.flags.clone()).unwrap_or_default(),
         agents: bindings(&sorted, current),
         seen_by,
@@ -132,10 +132,14 @@ pub fn same_facts(left: &Device, right: &Device) -> bool {
         && agents(left) == agents(right)
 }
 
-fn fold_fields(sorted: &[&SubjectClaims], current: Option<&SubjectClaims>) -> BTreeMap<Field, Provenanced> {
+fn fold_fields(
+    sorted: &[&SubjectClaims],
+    current: Option<&SubjectClaims>,
+    charter: &Charter,
+) -> BTreeMap<Field, Provenanced> {
     let mut fields = BTreeMap::new();
     for field in Field::ALL {
-        let mut claims = claims_of(*field, sorted, current);
+        let mut claims = claims_of(*field, sorted, current, charter);
         claims.truncate(MAX_CLAIMS);
         if !claims.is_empty() {
             fields.insert(*field, Provenanced { claims });
@@ -145,7 +149,12 @@ fn fold_fields(sorted: &[&SubjectClaims], current: Option<&SubjectClaims>) -> BT
 }
 
 /// The claims of one field, the winner first.
-fn claims_of(field: Field, sorted: &[&SubjectClaims], current: Option<&SubjectClaims>) -> Vec<Claimed> {
+fn claims_of(
+    field: Field,
+    sorted: &[&SubjectClaims],
+    current: Option<&SubjectClaims>,
+    charter: &Charter,
+) -> Vec<Claimed> {
     let mut ranked: Vec<(Place, Claimed)> = Vec::new();
     let mut earlier: Vec<&Value> = Vec::new();
     for subject in sorted {
@@ -161,7 +170,7 @@ fn claims_of(field: Field, sorted: &[&SubjectClaims], current: Option<&SubjectCl
             earlier.push(value);
         }
         let place = Place {
-            standing: standing(&subject.source, field),
+            standing: standing(charter, &subject.source, field),
             is_former,
             observed: Reverse(*observed),
             source: subject.source.clone(),
@@ -321,6 +330,21 @@ mod tests {
         #[test]
         fn order_does_not_matter((subjects, shuffled) in orders()) {
             prop_assert_eq!(folded(&subjects), folded(&shuffled));
+        }
+
+        #[test]
+        fn order_does_not_matter_under_any_precedence((subjects, shuffled) in orders(), words in vec("agent|left|purchase|procurement", 0..4)) {
+            let mut charter = Charter::default();
+            charter.precedence = Field::ALL.iter().map(|field| (*field, words.clone())).collect();
+            let identity = Identity { id: DeviceId::from_bytes([1; 16]), explanation: "why" };
+            let one = fold(identity, None, &subjects, &charter);
+            prop_assert_eq!(&one, &fold(identity, None, &shuffled, &charter));
+            // Another precedence is another order and loses no claim; taken back, the very record is there again.
+            let usual = folded(&subjects);
+            let count = |device: &Device| device.fields.values().map(|known| known.claims.len()).sum::<usize>();
+            prop_assert_eq!(count(&one), count(&usual));
+            let back = fold(identity, Some(&one), &shuffled, &Charter::default());
+            prop_assert_eq!(back.fields, usual.fields);
         }
 
         #[test]

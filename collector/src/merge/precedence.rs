@@ -1,10 +1,12 @@
 //! Who knows best about a field: a number for each source and field, the lowest wins.
 //!
 //! An operator's word is first everywhere. Then machine facts come from the machine, and business facts from whoever
-//! is nearest to them in an organisation; an import says by the first word of its name whose records it brings.
+//! is nearest to them in an organisation; an import says by the first word of its name whose records it brings. The
+//! charter may order the sources of a field otherwise; those that it doesn't name come after them as usual.
 
 use muster_common::{
     device::{Field, FieldGroup},
+    governance::Charter,
     source::Source,
 };
 
@@ -18,6 +20,7 @@ enum Office {
     Staff,
     Finance,
     Maker,
+    Adoption,
     Procurement,
     Shipping,
     Other,
@@ -35,6 +38,7 @@ const NAMES: &[(&str, Office)] = &[
     ("intune", Office::Mdm),
     ("jamf", Office::Mdm),
     ("hr", Office::Staff),
+    ("adoption", Office::Adoption),
     ("finance", Office::Finance),
     ("erp", Office::Finance),
     ("maker", Office::Maker),
@@ -55,14 +59,55 @@ const USUAL: &[Office] = &[
     Office::Mdm,
     Office::Staff,
     Office::Finance,
+    Office::Adoption,
     Office::Procurement,
     Office::Maker,
     Office::Other,
     Office::Shipping,
 ];
 
+/// What a charter calls an office; such a word means every import of it, any other one import by its whole name.
+const WORDS: &[(&str, Office)] = &[
+    ("audit", Office::Audit),
+    ("handover", Office::HandOver),
+    ("helpdesk", Office::HelpDesk),
+    ("mdm", Office::Mdm),
+    ("hr", Office::Staff),
+    ("finance", Office::Finance),
+    ("maker", Office::Maker),
+    ("procurement", Office::Procurement),
+    ("shipping", Office::Shipping),
+];
+
+/// The number behind which those stand that a charter's order doesn't name; more than an order has entries.
+const UNNAMED: u8 = 60;
+
 /// How well a source knows a field: 0 is best. Sources with equal numbers are equals, and their differences a conflict.
-pub fn standing(source: &Source, field: Field) -> u8 {
+pub fn standing(charter: &Charter, source: &Source, field: Field) -> u8 {
+    let usual = usual(source, field);
+    let Some(order) = charter.precedence.get(&field) else { return usual };
+    match order.iter().position(|word| is_meant(word, source)) {
+        Some(at) => u8::try_from(at + 1).unwrap_or(UNNAMED).min(UNNAMED),
+        // A lock stands above every order that doesn't name it.
+        None if matches!(source, Source::Operator(_)) => 0,
+        None => UNNAMED.saturating_add(usual),
+    }
+}
+
+/// Whether a charter's word means a source.
+fn is_meant(word: &str, source: &Source) -> bool {
+    if word == source.kind() {
+        return true;
+    }
+    match source {
+        Source::Import(name) => {
+            WORDS.iter().any(|(known, meant)| *known == word && *meant == office(name.as_str()))
+        }
+        Source::Agent(_) | Source::Operator(_) | Source::Neighbour => false,
+    }
+}
+
+fn usual(source: &Source, field: Field) -> u8 {
     match (source, field.group()) {
         (Source::Operator(_), FieldGroup::Machine | FieldGroup::Business) => 0,
         (Source::Agent(_), FieldGroup::Machine) => 1,
@@ -75,6 +120,7 @@ pub fn standing(source: &Source, field: Field) -> u8 {
             | Office::Staff
             | Office::Finance
             | Office::Maker
+            | Office::Adoption
             | Office::Shipping
             | Office::Other => 4,
         },
@@ -97,6 +143,7 @@ pub fn is_witness(kind: &str) -> bool {
             | Office::Staff
             | Office::Finance
             | Office::Maker
+            | Office::Adoption
             | Office::Procurement
             | Office::Shipping => false,
         },
@@ -145,14 +192,44 @@ mod tests {
 
     /// The sources stand in this order, the best first.
     fn check(field: Field, sources: &[Source]) {
+        check_by(&Charter::default(), field, sources);
+    }
+
+    fn check_by(charter: &Charter, field: Field, sources: &[Source]) {
         for pair in sources.windows(2) {
             assert!(
-                standing(&pair[0], field) < standing(&pair[1], field),
+                standing(charter, &pair[0], field) < standing(charter, &pair[1], field),
                 "{} knows {field} no better than {}",
                 pair[0],
                 pair[1]
             );
         }
+    }
+
+    #[test]
+    fn a_charter_orders_what_it_names_and_leaves_the_rest() {
+        let mut charter = Charter::default();
+        let mut order = |field: Field, words: &[&str]| {
+            charter.precedence.insert(field, words.iter().map(|word| (*word).to_owned()).collect());
+        };
+        order(Field::Location, &["shipping", "site-list", "hr"]);
+        order(Field::Serial, &["procurement", "agent"]);
+        order(Field::Hostname, &["mdm", "operator"]);
+        let operator = || Source::Operator("jo".into());
+        let agent = || Source::Agent(AgentId::from_bytes([1; 16]));
+        let location = [
+            operator(),
+            import("shipping-dhl"),
+            import("site-list"),
+            import("hr"),
+            import("audit"),
+            import("helpdesk"),
+            import("other"),
+        ];
+        check_by(&charter, Field::Location, &location);
+        check_by(&charter, Field::Serial, &[operator(), import("purchase"), agent(), import("mdm")]);
+        check_by(&charter, Field::Hostname, &[import("jamf"), operator(), agent()]);
+        check_by(&charter, Field::AssignedTo, &[operator(), import("handover"), import("hr")]);
     }
 
     #[test]

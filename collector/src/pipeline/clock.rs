@@ -33,7 +33,11 @@ impl Due {
     /// Notes whether a device's record says that it is silent.
     pub(super) fn note_silence(&self, device: &Device) {
         let says_so = device.flags.iter().any(|flag| match flag.code {
-            FlagCode::Stale | FlagCode::Missing | FlagCode::NeverSeen => true,
+            FlagCode::Stale
+            | FlagCode::Missing
+            | FlagCode::NeverSeen
+            | FlagCode::AgentSilent
+            | FlagCode::Unmanaged => true,
             FlagCode::Unknown
             | FlagCode::RetiredActive
             | FlagCode::Conflict
@@ -41,7 +45,10 @@ impl Due {
             | FlagCode::ClonedIdentity
             | FlagCode::HardwareChanged
             | FlagCode::Unassigned
-            | FlagCode::Incomplete => false,
+            | FlagCode::Incomplete
+            | FlagCode::WarrantyEnding
+            | FlagCode::RenewalDue
+            | FlagCode::DisposalUnproven => false,
         });
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         if says_so {
@@ -68,16 +75,10 @@ impl Due {
         }
     }
 
-    /// Takes the devices that are due, at most `limit`.
-    fn take(&self, now: Timestamp, limit: usize) -> Vec<DeviceId> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        let due: Vec<(Timestamp, DeviceId)> =
-            inner.by_time.iter().take_while(|(at, _)| *at <= now).take(limit).copied().collect();
-        for (at, device) in &due {
-            inner.by_time.remove(&(*at, *device));
-            inner.of_device.remove(device);
-        }
-        due.into_iter().map(|(_, device)| device).collect()
+    /// The devices that are due, at most `limit`; each stays so until it was judged.
+    fn first(&self, now: Timestamp, limit: usize) -> Vec<DeviceId> {
+        let inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        inner.by_time.iter().take_while(|(at, _)| *at <= now).take(limit).map(|(_, device)| *device).collect()
     }
 }
 
@@ -89,23 +90,28 @@ impl Pipeline {
     pub async fn judge_due(&self, limit: usize) -> Result<usize, ObserveError> {
         let now = self.now();
         let mut changed = 0;
-        for id in self.due.take(now, limit) {
-            match self.judge_again(id, now).await {
+        for id in self.due.first(now, limit) {
+            match self.judge_again(id, "clock", now).await {
                 Ok(did) => changed += usize::from(did),
-                Err(error) => {
-                    self.due.set(id, Some(now));
-                    return Err(error);
-                }
+                Err(error) => return Err(error),
             }
         }
         Ok(changed)
     }
 
-    /// Judges a device again; whether its record changed.
-    pub(super) async fn judge_again(&self, id: DeviceId, now: Timestamp) -> Result<bool, ObserveError> {
+    /// Judges a device again on somebody's behalf; whether its record changed.
+    pub(super) async fn judge_again(
+        &self,
+        id: DeviceId,
+        actor: &str,
+        now: Timestamp,
+    ) -> Result<bool, ObserveError> {
         loop {
             let read: Read<Device> = self.records.get(key::device(id)).await?;
-            let Some(before) = &read.record else { return Ok(false) };
+            let Some(before) = &read.record else {
+                self.due.set(id, None);
+                return Ok(false);
+            };
             let subjects = self.subjects_of(before).await?;
             let surroundings = self.surroundings(id, &subjects, &[]).await?;
             let refolded = self.refold(Refold {
@@ -113,7 +119,7 @@ impl Pipeline {
                 before: Some(before),
                 subjects: &subjects,
                 explanation: "",
-                actor: "clock",
+                actor,
                 now,
                 software: (Vec::new(), Vec::new()),
                 surroundings: Some(surroundings),
@@ -126,7 +132,7 @@ impl Pipeline {
             let commit = Commit {
                 kind: "flags".to_owned(),
                 time: now,
-                actor: "clock".to_owned(),
+                actor: actor.to_owned(),
                 expected: vec![read.expectation()],
                 writes: refolded.writes.clone(),
                 audit: None,

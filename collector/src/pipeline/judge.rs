@@ -1,6 +1,9 @@
 //! What the flags' rules need to see of a device, gathered around it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use muster_common::{
     device::{Device, Field},
@@ -18,6 +21,7 @@ use super::{
 };
 use crate::{
     flags::{self, DeviceView},
+    governance::exceptions,
     identity::{Identifier, IdentifierKind},
     records::{self, Read, Subject, key},
     store::{Key, Write},
@@ -189,7 +193,10 @@ impl Pipeline {
             flags.extend(device.flags.iter().filter(|flag| is_of_surroundings(flag.code)).cloned());
             flags.sort_by_key(|flag| flag.code);
         }
-        (flags, flags::next_change(&view, charter))
+        let covering = self.exceptions.of(device.id);
+        let ends = exceptions::mark(&mut flags, covering.iter().map(Arc::as_ref), now);
+        let changes = flags::next_change(&view, charter);
+        (flags, ends.into_iter().chain(changes).min())
     }
 }
 
@@ -213,6 +220,11 @@ fn is_of_surroundings(code: FlagCode) -> bool {
         | FlagCode::RetiredActive
         | FlagCode::HardwareChanged
         | FlagCode::Unassigned
-        | FlagCode::Incomplete => false,
+        | FlagCode::Incomplete
+        | FlagCode::Unmanaged
+        | FlagCode::AgentSilent
+        | FlagCode::WarrantyEnding
+        | FlagCode::RenewalDue
+        | FlagCode::DisposalUnproven => false,
     }
 }

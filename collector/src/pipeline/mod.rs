@@ -10,6 +10,7 @@ pub mod observation;
 
 pub mod preview;
 mod step;
+pub mod trial;
 mod word;
 
 mod catalogue;
@@ -21,8 +22,10 @@ mod judge;
 mod prune;
 mod refold;
 
+pub mod again;
 mod clock;
 mod downtime;
+mod exceptions;
 pub mod presence;
 pub mod sightings;
 
@@ -44,6 +47,7 @@ use tokio::sync::watch;
 use catalogue::{Catalogue, NewTitle};
 use clock::Due;
 use downtime::Downtime;
+use exceptions::Exceptions;
 use observation::{Attachment, Companion, CompanionWrites, Observation, Outcome, Speaker};
 use presence::Presence;
 use refold::Refolded;
@@ -144,6 +148,7 @@ pub struct Pipeline {
     due: Due,
     downtime: Downtime,
     sightings: Sightings,
+    exceptions: Exceptions,
 }
 
 impl Pipeline {
@@ -161,6 +166,7 @@ impl Pipeline {
             due: Due::default(),
             downtime: Downtime::default(),
             sightings: Sightings::default(),
+            exceptions: Exceptions::default(),
             asked: watch::Sender::new(charter.load().agents.clone()),
             index,
             presence,
@@ -215,6 +221,11 @@ impl Pipeline {
     /// What the charter asks of agents, and when that changes.
     pub fn asked_of_agents(&self) -> watch::Receiver<AgentSettings> {
         self.asked.subscribe()
+    }
+
+    /// The charter in force.
+    pub fn charter(&self) -> Arc<Charter> {
+        self.charter.load_full()
     }
 
     /// Puts another charter in force. Flags are judged by it from the next report or their next time on the clock;
@@ -297,7 +308,7 @@ impl Pipeline {
         let seen = self.presence.heard(device, said);
         self.index.write().set_presence(device, seen.last, seen.connected);
         if self.due.was_silent(device) {
-            self.judge_again(device, now).await?;
+            self.judge_again(device, "clock", now).await?;
         }
         Ok(())
     }

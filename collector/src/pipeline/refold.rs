@@ -2,11 +2,12 @@
 //!
 //! Knows nothing of how the change came about.
 
-use muster_common::{device::Device, governance::Charter, id::DeviceId, time::Timestamp};
+use muster_common::{device::Device, flag::Flag, governance::Charter, id::DeviceId, time::Timestamp};
 use muster_proto::store::v1 as stored;
 
 use super::{ObserveError, Pipeline, judge::Surroundings};
 use crate::{
+    flags,
     merge::{self, SubjectClaims},
     records::{Read, Subject, claim_to_stored, flag_to_stored, key, put},
     store::{CatalogueId, Write},
@@ -146,11 +147,29 @@ fn field_changes(before: Option<&Device>, after: &Device) -> Vec<stored::FieldCh
 
 fn flag_changes(before: Option<&Device>, after: &Device) -> Vec<stored::FlagChange> {
     let old = before.map_or(&[][..], |before| &before.flags);
-    let has = |flags: &[muster_common::flag::Flag], code| flags.iter().any(|flag| flag.code == code);
-    let raised = after.flags.iter().filter(|flag| !has(old, flag.code)).map(|flag| (flag, true));
-    let cleared = old.iter().filter(|flag| !has(&after.flags, flag.code)).map(|flag| (flag, false));
-    raised
-        .chain(cleared)
-        .map(|(flag, raised)| stored::FlagChange { flag: Some(flag_to_stored(flag)), raised })
-        .collect()
+    let of = |flags: &[Flag], code| flags.iter().find(|flag| flag.code == code).cloned();
+    let mut changes = Vec::new();
+    for flag in &after.flags {
+        let before = of(old, flag.code);
+        if before.as_ref().is_some_and(|before| !differs(before, flag)) {
+            continue;
+        }
+        let before = before.as_ref().map(flag_to_stored);
+        let raised = before.is_none();
+        changes.push(stored::FlagChange { flag: Some(flag_to_stored(flag)), raised, before });
+    }
+    let cleared = old.iter().filter(|flag| of(&after.flags, flag.code).is_none());
+    changes.extend(cleared.map(|flag| stored::FlagChange {
+        flag: Some(flag_to_stored(flag)),
+        raised: false,
+        before: None,
+    }));
+    changes
+}
+
+/// Whether something happened to a finding that stays. New words of most rules are none: they come with every report.
+fn differs(before: &Flag, after: &Flag) -> bool {
+    before.severity != after.severity
+        || before.standing != after.standing
+        || flags::tells_anew(after.code) && before.evidence != after.evidence
 }

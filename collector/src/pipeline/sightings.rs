@@ -384,7 +384,7 @@ impl Pipeline {
         for id in devices {
             // Of silent devices it matters that somebody else saw them.
             if self.due.was_silent(*id) {
-                self.judge_again(*id, now).await?;
+                self.judge_again(*id, "clock", now).await?;
             }
         }
         Ok(())

@@ -2,7 +2,7 @@
 
 use muster_common::{
     device::{AgentBinding, Claimed, Device, Provenanced},
-    flag::{Flag, Severity},
+    flag::{Flag, Severity, Standing},
     id::DeviceId,
     inventory::Package,
 };
@@ -77,12 +77,30 @@ fn claimed(claim: &Claimed, names: &Names) -> v1::ClaimedValue {
 
 /// A flag.
 pub(super) fn flag(flag: &Flag) -> v1::Flag {
-    let Flag { code, severity: how_bad, evidence, since } = flag;
-    v1::Flag {
+    let Flag { code, severity: how_bad, evidence, since, standing } = flag;
+    let shown = v1::Flag {
         code: code.name().to_owned(),
         severity: severity(*how_bad).into(),
         evidence: evidence.clone(),
         since_time: Some(to_timestamp(*since)),
+        standing: v1::FlagStanding::Open.into(),
+        ..v1::Flag::default()
+    };
+    match standing {
+        Standing::Open => shown,
+        Standing::Acknowledged { by, at } => v1::Flag {
+            standing: v1::FlagStanding::Acknowledged.into(),
+            acknowledged_by: by.clone(),
+            acknowledge_time: Some(to_timestamp(*at)),
+            ..shown
+        },
+        Standing::Excepted { exception, until, self_approved } => v1::Flag {
+            standing: v1::FlagStanding::Excepted.into(),
+            exception: format!("exceptions/{exception}"),
+            excepted_until_time: Some(to_timestamp(*until)),
+            self_approved: *self_approved,
+            ..shown
+        },
     }
 }
 

@@ -1,5 +1,7 @@
 //! Findings over the fleet: one row for each device and flag, and how many devices have each.
 
+use std::collections::HashMap;
+
 use muster_common::{
     device::Device,
     filter::{Comparison, FieldPath, Filter, Operator, Value},
@@ -14,6 +16,8 @@ use crate::index::{DevicePage, ListRequest};
 
 /// The column of flags.
 const FLAG: &str = "flag";
+/// The column of those that an exception covers.
+const EXCEPTED: &str = "excepted";
 
 impl View<'_> {
     /// A page of flags, in the order of the devices' host names.
@@ -83,10 +87,15 @@ impl Query {
         let fleet = self.index.read();
         let rows = fleet.query(filter, now)?;
         let counted = fleet.facets(FLAG, &rows, FlagCode::ALL.len())?;
-        let count = |(code, device_count): (String, u64)| {
+        let excepted = fleet.facets(EXCEPTED, &rows, FlagCode::ALL.len())?;
+        let excepted: HashMap<String, u64> = excepted.values.into_iter().collect();
+        let charter = self.pipeline.charter();
+        let count = |(code, standing): (String, u64)| {
+            let excepted_count = excepted.get(&code).copied().unwrap_or(0);
             let code: FlagCode = code.parse().ok()?;
-            let severity = convert::severity(code.severity()).into();
-            Some(v1::FlagCount { code: code.name().to_owned(), severity, device_count })
+            let severity = convert::severity(charter.severity(code)).into();
+            let device_count = standing.saturating_sub(excepted_count);
+            Some(v1::FlagCount { code: code.name().to_owned(), severity, device_count, excepted_count })
         };
         Ok(counted.values.into_iter().filter_map(count).collect())
     }

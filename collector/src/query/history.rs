@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use muster_common::{
     device::{Field, Value},
+    flag::{Flag, Standing},
     id::{DeviceId, PersonId},
     page::{InvalidPageToken, page_size},
     time::Timestamp,
@@ -12,7 +13,7 @@ use muster_proto::{convert::to_timestamp, store::v1 as stored, v1};
 
 use super::{QueryFailure, View, inventory::Titles, page, persons::Names};
 use crate::{
-    records::{Malformed, claim_from_stored, key},
+    records::{Malformed, claim_from_stored, flag_from_stored, key},
     store::{CatalogueId, Key},
 };
 
@@ -134,9 +135,15 @@ fn shown(
             shown.push(v1::FieldChange { field: name.clone(), before, after });
         }
     }
-    for stored::FlagChange { flag, raised } in flag_changes {
-        let code = flag.as_ref().map(|flag| flag.code.clone()).unwrap_or_default();
-        let (before, after) = if *raised { (String::new(), code) } else { (code, String::new()) };
+    for stored::FlagChange { flag, raised, before } in flag_changes {
+        let text = |flag: &Option<stored::Flag>| {
+            flag.clone().and_then(flag_from_stored).map(|flag| standing(&flag)).unwrap_or_default()
+        };
+        let (before, after) = match (before, raised) {
+            (Some(_), _) => (text(before), text(flag)),
+            (None, true) => (String::new(), text(flag)),
+            (None, false) => (text(flag), String::new()),
+        };
         shown.push(v1::FieldChange { field: "flag".to_owned(), before, after });
     }
     Ok(v1::HistoryEntry {
@@ -149,6 +156,21 @@ fn shown(
         added: named(software_added, titles),
         removed: named(software_removed, titles),
     })
+}
+
+/// A finding and where it stands.
+fn standing(flag: &Flag) -> String {
+    let code = flag.code;
+    let severity =
+        if flag.severity == code.severity() { String::new() } else { format!(", {}", flag.severity) };
+    match &flag.standing {
+        Standing::Open => format!("{code}{severity}"),
+        Standing::Acknowledged { by, at: _ } => format!("{code}{severity} (acknowledged by {by})"),
+        Standing::Excepted { exception: _, until, self_approved } => {
+            let by = if *self_approved { ", approved by its requester" } else { "" };
+            format!("{code}{severity} (excepted until {until}{by})")
+        }
+    }
 }
 
 /// Name and version of each title.

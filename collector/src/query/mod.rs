@@ -26,6 +26,9 @@ mod software;
 
 mod flags;
 
+mod scope;
+pub mod work;
+
 mod former;
 mod lookup;
 
@@ -37,7 +40,7 @@ mod sightings;
 
 use std::sync::Arc;
 
-use muster_common::{id::DeviceId, time::Timestamp};
+use muster_common::{governance::Charter, id::DeviceId, time::Timestamp};
 
 pub use failure::QueryFailure;
 pub use view::View;
@@ -64,7 +67,12 @@ impl Query {
         self.pipeline.records()
     }
 
-    fn now(&self) -> Timestamp {
+    fn charter(&self) -> Arc<Charter> {
+        self.pipeline.charter()
+    }
+
+    /// The present moment by the collector's clock.
+    pub fn now(&self) -> Timestamp {
         self.pipeline.now()
     }
 

@@ -58,11 +58,13 @@ impl<'a> Rewound<'a> {
         }
         let (added, removed) = (software_added.len() as u32, software_removed.len() as u32);
         self.device.software_count = self.device.software_count.saturating_add(removed).saturating_sub(added);
-        for stored::FlagChange { flag, raised } in flag_changes {
+        for stored::FlagChange { flag, raised, before } in flag_changes {
             let Some(flag) = flag.clone().and_then(flag_from_stored) else { continue };
             self.device.flags.retain(|standing| standing.code != flag.code);
-            if !raised {
-                self.device.flags.push(flag);
+            match before.clone().and_then(flag_from_stored) {
+                Some(before) => self.device.flags.push(before),
+                None if !raised => self.device.flags.push(flag),
+                None => {}
             }
         }
         self.device.flags.sort_by_key(|flag| flag.code);

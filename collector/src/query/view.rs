@@ -8,6 +8,7 @@ use std::ops::Deref;
 use muster_common::{
     device::{Device, Field},
     filter::Filter,
+    id::DeviceId,
     time::Timestamp,
 };
 
@@ -56,6 +57,26 @@ impl View<'_> {
         let nothing = || QueryFailure::NoDevice { device: asked };
         let device = self.record_of(self.named(name)?).await?;
         if self.sees(&device) { Ok(device) } else { Err(nothing()) }
+    }
+
+    /// The id of a device that the asker sees, by its resource name.
+    ///
+    /// # Errors
+    /// When there is none for them.
+    pub async fn seen(&self, name: &str) -> Result<DeviceId, QueryFailure> {
+        Ok(self.device_named(name).await?.id)
+    }
+
+    /// A filter that may be kept, narrowed to what the asker sees; persons stand in it by their ids.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub async fn filter_to_keep(&self, filter: &str) -> Result<String, QueryFailure> {
+        let kept = self.filter_without_names(filter).await?;
+        Ok(match self.sight.filter() {
+            None => kept,
+            Some(own) => format!("({own}) AND ({kept})"),
+        })
     }
 
     /// The same as it was at a moment; whether the asker sees it is told by what it was then.

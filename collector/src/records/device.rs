@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use muster_common::{
     device::{AgentBinding, Claimed, Device, Field, Money, Provenanced, Value},
-    flag::{Flag, FlagCode},
-    id::{AgentId, DeviceId, PersonId},
+    flag::{Flag, FlagCode, Severity, Standing},
+    id::{AgentId, DeviceId, ExceptionId, PersonId},
     source::SubjectKey,
     time::Timestamp,
 };
@@ -160,15 +160,55 @@ pub(crate) fn flag_to_stored(flag: &Flag) -> stored::Flag {
         severity: flag.severity as i32,
         evidence: flag.evidence.clone(),
         since_ms: flag.since.as_millis(),
+        ..standing_to_stored(&flag.standing)
+    }
+}
+
+/// The fields of a flag's form at rest that tell where it stands.
+fn standing_to_stored(standing: &Standing) -> stored::Flag {
+    match standing {
+        Standing::Open => stored::Flag::default(),
+        Standing::Acknowledged { by, at } => stored::Flag {
+            acknowledged_by: by.clone(),
+            acknowledged_ms: at.as_millis(),
+            ..stored::Flag::default()
+        },
+        Standing::Excepted { exception, until, self_approved } => stored::Flag {
+            exception: exception.as_bytes().to_vec(),
+            excepted_until_ms: until.as_millis(),
+            self_approved: *self_approved,
+            ..stored::Flag::default()
+        },
+    }
+}
+
+fn standing_from_stored(stored: &stored::Flag) -> Standing {
+    if let Ok(exception) = <[u8; 16]>::try_from(stored.exception.as_slice()) {
+        return Standing::Excepted {
+            exception: ExceptionId::from_bytes(exception),
+            until: Timestamp::from_millis(stored.excepted_until_ms),
+            self_approved: stored.self_approved,
+        };
+    }
+    if stored.acknowledged_by.is_empty() {
+        return Standing::Open;
+    }
+    Standing::Acknowledged {
+        by: stored.acknowledged_by.clone(),
+        at: Timestamp::from_millis(stored.acknowledged_ms),
     }
 }
 
 /// A flag from its form at rest; one that this version does not know is raised again by the version that does.
 pub(crate) fn flag_from_stored(stored: stored::Flag) -> Option<Flag> {
     let code: FlagCode = stored.code.parse().ok()?;
+    let severity = [Severity::Info, Severity::Warning, Severity::Critical]
+        .into_iter()
+        .find(|severity| *severity as i32 == stored.severity);
     Some(Flag {
         code,
-        severity: code.severity(),
+        severity: severity.unwrap_or_else(|| code.severity()),
+        standing: standing_from_stored(&stored),
         evidence: stored.evidence,
         since: Timestamp::from_millis(stored.since_ms),
     })

@@ -1,7 +1,7 @@
 //! Which key holds what: a letter for the kind, a slash, and the id. Never changed, since data lies under them.
 
 use muster_common::{
-    id::{AgentId, DeviceId, EnrollmentId, PersonId},
+    id::{AgentId, DeviceId, EnrollmentId, ExceptionId, PersonId},
     inventory::SectionName,
     source::SubjectKey,
 };
@@ -22,6 +22,10 @@ pub const ACCOUNTS: &[u8] = b"o/";
 pub const PERSONS: &[u8] = b"p/";
 /// Histories of all devices.
 pub const HISTORIES: &[u8] = b"h/";
+/// Versions of the charter.
+pub const CHARTERS: &[u8] = b"g/";
+/// Exceptions from findings.
+pub const EXCEPTIONS: &[u8] = b"x/";
 /// Rows of imports that could not be used.
 pub const REFUSED_ROWS: &[u8] = b"r/";
 
@@ -102,6 +106,16 @@ pub fn history(device: DeviceId, version: u64) -> Key {
 pub fn device_of_history(key: &Key) -> Option<DeviceId> {
     let rest = key.as_bytes().strip_prefix(HISTORIES)?;
     rest.first_chunk::<16>().copied().map(DeviceId::from_bytes)
+}
+
+/// A version of the charter; newer ones come first in scans.
+pub fn charter(version: u64) -> Key {
+    short(CHARTERS, &(u64::MAX - version).to_be_bytes())
+}
+
+/// An exception from a finding.
+pub fn exception(id: ExceptionId) -> Key {
+    short(EXCEPTIONS, id.as_bytes())
 }
 
 /// A row of an import that could not be used, by a digest of its content.

@@ -5,6 +5,7 @@
 
 pub mod content;
 mod device;
+mod exception;
 pub mod key;
 mod subject;
 
@@ -74,6 +75,7 @@ macro_rules! plain {
 plain!(
     Account,
     Agent,
+    CharterVersion,
     Enrolment,
     GapCounts,
     HistoryEntry,

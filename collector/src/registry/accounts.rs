@@ -2,9 +2,16 @@
 //!
 //! Held here and not in the certificate, so that a change is immediate.
 
-use std::sync::PoisonError;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::PoisonError,
+};
 
-use muster_common::{governance::Role, time::Timestamp, trust::name::ShortName};
+use muster_common::{
+    governance::{Charter, Grant, Role},
+    time::Timestamp,
+    trust::name::ShortName,
+};
 use muster_proto::store::v1 as stored;
 use prost::Message;
 
@@ -63,9 +70,24 @@ impl Registry {
         Ok(())
     }
 
-    /// The account by the name in a certificate.
-    pub fn account(&self, name: &str) -> Option<Account> {
-        self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
+    /// The account by the name in a certificate, with the roles that it has at a moment: those of the charter where
+    /// that names it, else those that it was given here.
+    pub fn account(&self, name: &str, now: Timestamp) -> Option<Account> {
+        let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned();
+        governed(&self.charter.load(), name, known, now)
+    }
+
+    /// Every account by its name, as `charter` has it at a moment.
+    pub fn accounts_under(&self, charter: &Charter, now: Timestamp) -> BTreeMap<String, Account> {
+        let known = self.accounts.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let names: BTreeSet<&String> = known.keys().chain(charter.grants.keys()).collect();
+        names
+            .into_iter()
+            .filter_map(|name| {
+                let account = governed(charter, name, known.get(name).cloned(), now)?;
+                Some((name.clone(), account))
+            })
+            .collect()
     }
 
     /// Makes an operator's account, or sets its roles.
@@ -114,6 +136,15 @@ impl Registry {
     }
 }
 
+fn governed(charter: &Charter, name: &str, known: Option<Account>, now: Timestamp) -> Option<Account> {
+    let Some(Grant { roles, departments, until: _ }) = charter.grant(name, now) else { return known };
+    let disabled = known.is_some_and(|account| account.disabled);
+    // A record may name a department by its path or by its own name, and those below belong to it.
+    let tree = &charter.organisation.departments;
+    let departments = departments.iter().flat_map(|department| tree.names_within(department)).collect();
+    Some(Account { name: name.to_owned(), roles, departments, disabled })
+}
+
 /// A role that this version does not know gives no right.
 fn from_stored(account: stored::Account) -> Account {
     let stored::Account { name, roles, created_ms: _, disabled, departments } = account;
@@ -125,6 +156,8 @@ fn from_stored(account: stored::Account) -> Account {
 mod tests {
     use std::sync::Arc;
 
+    use arc_swap::ArcSwap;
+
     use super::*;
     use crate::store::memory::MemoryStore;
 
@@ -135,10 +168,34 @@ mod tests {
         let name: ShortName = "alice".parse().unwrap();
         registry.set_operator(&name, &[Role::Reader], &[], "init", Timestamp::from_millis(1)).await.unwrap();
         let again = Registry::new(store);
-        assert_eq!(again.account("operator/alice"), None);
+        assert_eq!(again.account("operator/alice", Timestamp::from_millis(2)), None);
         again.load().await.unwrap();
-        let account = again.account("operator/alice").unwrap();
+        let account = again.account("operator/alice", Timestamp::from_millis(2)).unwrap();
         assert!(account.may(Role::Reader) && !account.may(Role::Procurement));
         assert!(!Account { disabled: true, ..account }.may(Role::Reader));
+    }
+
+    #[tokio::test]
+    async fn the_charter_stands_above_what_was_given_and_ends_on_its_day() {
+        let mut charter = Charter::default();
+        let grant = |roles: &[Role], until| Grant { roles: roles.to_vec(), departments: Vec::new(), until };
+        let until = Timestamp::from_millis(10);
+        charter.grants.insert("operator/alice".to_owned(), grant(&[Role::Procurement], None));
+        charter.grants.insert("operator/eve".to_owned(), grant(&[Role::Auditor], Some(until)));
+        let registry =
+            Registry::under(Arc::new(MemoryStore::default()), Arc::new(ArcSwap::from_pointee(charter)));
+        for (name, role) in [("alice", Role::Admin), ("bob", Role::Reader)] {
+            registry
+                .set_operator(&name.parse().unwrap(), &[role], &[], "init", Timestamp::from_millis(1))
+                .await
+                .unwrap();
+        }
+        let roles =
+            |name: &str, ms| registry.account(name, Timestamp::from_millis(ms)).map(|account| account.roles);
+        assert_eq!(roles("operator/alice", 5), Some(vec![Role::Procurement]));
+        assert_eq!(roles("operator/bob", 5), Some(vec![Role::Reader]));
+        assert_eq!(roles("operator/eve", 9), Some(vec![Role::Auditor]));
+        assert_eq!(roles("operator/eve", 10), Some(vec![]));
+        assert_eq!(roles("operator/mallory", 5), None);
     }
 }

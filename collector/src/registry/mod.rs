@@ -23,7 +23,8 @@ use std::{
     sync::{Arc, Mutex, RwLock},
 };
 
-use muster_common::id::AgentId;
+use arc_swap::ArcSwap;
+use muster_common::{governance::Charter, id::AgentId};
 
 use crate::{
     records::{RecordError, Records},
@@ -61,11 +62,17 @@ pub struct Registry {
     records: Records,
     live: Mutex<HashMap<AgentId, Arc<LiveAgent>>>,
     accounts: RwLock<HashMap<String, Account>>,
+    charter: Arc<ArcSwap<Charter>>,
 }
 
 impl Registry {
     /// Over a store; [`Self::load`] reads the accounts.
     pub fn new(store: Arc<dyn Store>) -> Self {
-        Self { records: Records::new(store), live: Mutex::default(), accounts: RwLock::default() }
+        Self::under(store, Arc::default())
+    }
+
+    /// The same under a charter, whose roles stand above those that were given to an account here.
+    pub fn under(store: Arc<dyn Store>, charter: Arc<ArcSwap<Charter>>) -> Self {
+        Self { records: Records::new(store), live: Mutex::default(), accounts: RwLock::default(), charter }
     }
 }

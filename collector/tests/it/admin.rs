@@ -282,5 +282,5 @@ async fn agents_are_listed_and_revoked() {
             .iter()
             .any(|(what, detail)| what == "operator/alice agent.revoke" && detail == "stolen")
     );
-    assert!(world.registry.account("operator/alice").is_none(), "the door is not this test's");
+    assert!(world.registry.account("operator/alice", world.now()).is_none(), "the door is not this test's");
 }

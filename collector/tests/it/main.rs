@@ -4,6 +4,7 @@
 mod admin;
 mod audit;
 mod carried;
+mod charter;
 mod identity_cases;
 mod import;
 mod index;

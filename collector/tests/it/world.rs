@@ -17,7 +17,7 @@ use muster_collector::{
     privacy::Vault,
     query::{Query, service::QueryService},
     records::content::RawItem,
-    registry::{Persons, Registry, Sight},
+    registry::{Persons, Registry, Role, Sight},
     store::memory::MemoryStore,
     tls::authority::{self, Authority},
 };
@@ -234,7 +234,11 @@ pub(crate) fn by_custodian<T>(department: &str, message: T) -> Request<T> {
 
 pub(crate) fn by<T>(name: &str, sight: Sight, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    request.extensions_mut().insert(Actor { name: format!("operator/{name}"), sight });
+    let roles = match &sight {
+        Sight::Everything => vec![Role::Admin],
+        Sight::Departments(_) => vec![Role::Custodian],
+    };
+    request.extensions_mut().insert(Actor { name: format!("operator/{name}"), sight, roles });
     request
 }
 

@@ -72,6 +72,21 @@ impl Tree {
         })
     }
 
+    /// Every text by which a record may name a node or one below it: the text itself, whole paths, and last parts that
+    /// only one node has.
+    pub fn names_within(&self, above: &str) -> Vec<String> {
+        let mut names = vec![above.to_owned()];
+        for path in self.paths().filter(|path| self.is_within(path, above)) {
+            let last = path.rsplit('/').next().unwrap_or(path);
+            names.extend(
+                [path].into_iter().chain((self.find(last) == Some(path)).then_some(last)).map(str::to_owned),
+            );
+        }
+        names.sort();
+        names.dedup();
+        names
+    }
+
     /// Whether what a record names is `above` or lies below it. What is not in the tree lies below its own name alone.
     pub fn is_within(&self, name: &str, above: &str) -> bool {
         match (self.find(name), self.find(above)) {
@@ -116,6 +131,12 @@ mod tests {
         assert!(tree.is_within("Bonn", "Germany") && tree.is_within("Germany", "germany"));
         assert!(!tree.is_within("Germany", "Bonn") && !tree.is_within("Paris", "Germany"));
         assert!(tree.is_within("Rome", "rome") && !tree.is_within("Rome", "Germany"));
+    }
+
+    #[test]
+    fn a_branch_is_named_by_paths_and_by_names_that_are_alone() {
+        assert_eq!(tree().names_within("Bonn"), ["Bonn", "Germany/Bonn", "Germany/Bonn/2nd floor"]);
+        assert_eq!(tree().names_within("Rome"), ["Rome"]);
     }
 
     #[test]

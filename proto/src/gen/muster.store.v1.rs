@@ -172,6 +172,18 @@ pub struct Flag {
     pub evidence: ::prost::alloc::string::String,
     #[prost(int64, tag = "4")]
     pub since_ms: i64,
+    /// The account that has seen it, and when.
+    #[prost(string, tag = "5")]
+    pub acknowledged_by: ::prost::alloc::string::String,
+    #[prost(int64, tag = "6")]
+    pub acknowledged_ms: i64,
+    /// The exception that covers it, and until when.
+    #[prost(bytes = "vec", tag = "7")]
+    pub exception: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, tag = "8")]
+    pub excepted_until_ms: i64,
+    #[prost(bool, tag = "9")]
+    pub self_approved: bool,
 }
 impl ::prost::Name for Flag {
     const NAME: &'static str = "Flag";
@@ -765,6 +777,9 @@ pub struct FlagChange {
     pub flag: ::core::option::Option<Flag>,
     #[prost(bool, tag = "2")]
     pub raised: bool,
+    /// Of one that stays, and to which something happened: as it stood before.
+    #[prost(message, optional, tag = "3")]
+    pub before: ::core::option::Option<Flag>,
 }
 impl ::prost::Name for FlagChange {
     const NAME: &'static str = "FlagChange";
@@ -963,5 +978,70 @@ impl ::prost::Name for Audit {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/muster.store.v1.Audit".into()
+    }
+}
+/// One version of the charter; the newest is in force.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CharterVersion {
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    #[prost(int64, tag = "2")]
+    pub time_ms: i64,
+    #[prost(string, tag = "3")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// The TOML file.
+    #[prost(string, tag = "5")]
+    pub text: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CharterVersion {
+    const NAME: &'static str = "CharterVersion";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.CharterVersion".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.CharterVersion".into()
+    }
+}
+/// An exception from a finding.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Exception {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    /// Either of the two.
+    #[prost(bytes = "vec", tag = "3")]
+    pub device_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "4")]
+    pub filter: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(int64, tag = "6")]
+    pub until_ms: i64,
+    #[prost(string, tag = "7")]
+    pub requester: ::prost::alloc::string::String,
+    #[prost(int64, tag = "8")]
+    pub requested_ms: i64,
+    /// requested, approved, refused or withdrawn.
+    #[prost(string, tag = "9")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub approver: ::prost::alloc::string::String,
+    #[prost(int64, tag = "11")]
+    pub decided_ms: i64,
+    #[prost(string, tag = "12")]
+    pub remark: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Exception {
+    const NAME: &'static str = "Exception";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.Exception".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.Exception".into()
     }
 }

@@ -5215,6 +5215,21 @@ pub struct Flag {
     pub evidence: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "4")]
     pub since_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "FlagStanding", tag = "5")]
+    pub standing: i32,
+    /// Of one that is acknowledged.
+    #[prost(string, tag = "6")]
+    pub acknowledged_by: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "7")]
+    pub acknowledge_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of one that an exception covers: exceptions/{exception_id}, and when that ends.
+    #[prost(string, tag = "8")]
+    pub exception: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "9")]
+    pub excepted_until_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The exception's requester approved it, as the charter allows.
+    #[prost(bool, tag = "10")]
+    pub self_approved: bool,
 }
 impl ::prost::Name for Flag {
     const NAME: &'static str = "Flag";
@@ -5487,8 +5502,12 @@ pub struct FlagCount {
     pub code: ::prost::alloc::string::String,
     #[prost(enumeration = "Severity", tag = "2")]
     pub severity: i32,
+    /// Those that an exception covers are not counted here.
     #[prost(uint64, tag = "3")]
     pub device_count: u64,
+    /// How many an exception covers.
+    #[prost(uint64, tag = "4")]
+    pub excepted_count: u64,
 }
 impl ::prost::Name for FlagCount {
     const NAME: &'static str = "FlagCount";
@@ -5564,6 +5583,39 @@ impl ::prost::Name for LookupMatch {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/muster.v1.LookupMatch".into()
+    }
+}
+/// Where a finding stands; it is cleared by being gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FlagStanding {
+    Unspecified = 0,
+    Open = 1,
+    Acknowledged = 2,
+    Excepted = 3,
+}
+impl FlagStanding {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FLAG_STANDING_UNSPECIFIED",
+            Self::Open => "FLAG_STANDING_OPEN",
+            Self::Acknowledged => "FLAG_STANDING_ACKNOWLEDGED",
+            Self::Excepted => "FLAG_STANDING_EXCEPTED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FLAG_STANDING_UNSPECIFIED" => Some(Self::Unspecified),
+            "FLAG_STANDING_OPEN" => Some(Self::Open),
+            "FLAG_STANDING_ACKNOWLEDGED" => Some(Self::Acknowledged),
+            "FLAG_STANDING_EXCEPTED" => Some(Self::Excepted),
+            _ => None,
+        }
     }
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
@@ -6390,6 +6442,1665 @@ pub mod query_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "muster.v1.Query";
     impl<T> tonic::server::NamedService for QueryServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCharterRequest {
+    /// The one in force when 0.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+}
+impl ::prost::Name for GetCharterRequest {
+    const NAME: &'static str = "GetCharterRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GetCharterRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GetCharterRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CharterVersion {
+    /// From 1; 0: none was ever applied, and the collector's own settings hold.
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    #[prost(message, optional, tag = "2")]
+    pub apply_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The account that applied it.
+    #[prost(string, tag = "3")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    /// The TOML file as it was applied.
+    #[prost(string, tag = "5")]
+    pub text: ::prost::alloc::string::String,
+    /// What it says in plain words; not in lists.
+    #[prost(message, repeated, tag = "6")]
+    pub explanation: ::prost::alloc::vec::Vec<CharterParagraph>,
+    /// Whether people are told of findings now.
+    #[prost(bool, tag = "7")]
+    pub enforced: bool,
+}
+impl ::prost::Name for CharterVersion {
+    const NAME: &'static str = "CharterVersion";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CharterVersion".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CharterVersion".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CharterParagraph {
+    #[prost(string, tag = "1")]
+    pub heading: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+impl ::prost::Name for CharterParagraph {
+    const NAME: &'static str = "CharterParagraph";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CharterParagraph".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CharterParagraph".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCharterVersionsRequest {
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListCharterVersionsRequest {
+    const NAME: &'static str = "ListCharterVersionsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListCharterVersionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListCharterVersionsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCharterVersionsResponse {
+    /// Without text and explanation.
+    #[prost(message, repeated, tag = "1")]
+    pub versions: ::prost::alloc::vec::Vec<CharterVersion>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListCharterVersionsResponse {
+    const NAME: &'static str = "ListCharterVersionsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListCharterVersionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListCharterVersionsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TryCharterRequest {
+    /// The TOML file.
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// How many devices are named for each flag that appears or clears: 20 when 0, at most 1000.
+    #[prost(int32, tag = "2")]
+    pub named: i32,
+}
+impl ::prost::Name for TryCharterRequest {
+    const NAME: &'static str = "TryCharterRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.TryCharterRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.TryCharterRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CharterDifference {
+    /// How many assets were judged by both charters.
+    #[prost(uint64, tag = "1")]
+    pub device_count: u64,
+    /// The flags that appear, clear or weigh differently on any of them.
+    #[prost(message, repeated, tag = "2")]
+    pub flags: ::prost::alloc::vec::Vec<FlagDifference>,
+    /// How many assets show another value of a field, by a new precedence.
+    #[prost(message, repeated, tag = "3")]
+    pub fields: ::prost::alloc::vec::Vec<FieldDifference>,
+    #[prost(message, repeated, tag = "4")]
+    pub rights: ::prost::alloc::vec::Vec<RightsDifference>,
+    /// What the charter says that the present one doesn't, and the other way round, in plain words.
+    #[prost(string, repeated, tag = "5")]
+    pub sentences_added: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, repeated, tag = "6")]
+    pub sentences_removed: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// When people begin to be told of findings by this charter; absent: never.
+    #[prost(message, optional, tag = "7")]
+    pub enforce_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Open findings by this charter: what people would be told of on the day of enforcement, were it today.
+    #[prost(message, repeated, tag = "8")]
+    pub open: ::prost::alloc::vec::Vec<FlagCount>,
+    /// The version that it was compared with.
+    #[prost(uint64, tag = "9")]
+    pub compared_version: u64,
+}
+impl ::prost::Name for CharterDifference {
+    const NAME: &'static str = "CharterDifference";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CharterDifference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CharterDifference".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FlagDifference {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub appears: u64,
+    #[prost(uint64, tag = "3")]
+    pub clears: u64,
+    /// On so many it stays with another severity.
+    #[prost(uint64, tag = "4")]
+    pub reweighed: u64,
+    /// Some of them, in no order.
+    #[prost(message, repeated, tag = "5")]
+    pub appearing: ::prost::alloc::vec::Vec<NamedDevice>,
+    #[prost(message, repeated, tag = "6")]
+    pub clearing: ::prost::alloc::vec::Vec<NamedDevice>,
+}
+impl ::prost::Name for FlagDifference {
+    const NAME: &'static str = "FlagDifference";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.FlagDifference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.FlagDifference".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NamedDevice {
+    #[prost(string, tag = "1")]
+    pub device: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for NamedDevice {
+    const NAME: &'static str = "NamedDevice";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.NamedDevice".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.NamedDevice".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FieldDifference {
+    #[prost(string, tag = "1")]
+    pub field: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "2")]
+    pub device_count: u64,
+    #[prost(message, repeated, tag = "3")]
+    pub some: ::prost::alloc::vec::Vec<NamedDevice>,
+}
+impl ::prost::Name for FieldDifference {
+    const NAME: &'static str = "FieldDifference";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.FieldDifference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.FieldDifference".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RightsDifference {
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// In plain words, such as "custodian of Sales until 2027-01-31"; empty: none.
+    #[prost(string, tag = "2")]
+    pub before: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub after: ::prost::alloc::string::String,
+}
+impl ::prost::Name for RightsDifference {
+    const NAME: &'static str = "RightsDifference";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.RightsDifference".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.RightsDifference".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApplyCharterRequest {
+    #[prost(string, tag = "1")]
+    pub text: ::prost::alloc::string::String,
+    /// Why; at most 1024 bytes.
+    #[prost(string, tag = "2")]
+    pub reason: ::prost::alloc::string::String,
+    /// Refused when another version is in force; absent: whichever is.
+    #[prost(uint64, optional, tag = "3")]
+    pub expected_version: ::core::option::Option<u64>,
+}
+impl ::prost::Name for ApplyCharterRequest {
+    const NAME: &'static str = "ApplyCharterRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ApplyCharterRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ApplyCharterRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ApplyCharterResponse {
+    #[prost(uint64, tag = "1")]
+    pub version: u64,
+    #[prost(uint64, tag = "2")]
+    pub judged_count: u64,
+    #[prost(uint64, tag = "3")]
+    pub changed_count: u64,
+    #[prost(string, tag = "4")]
+    pub position: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ApplyCharterResponse {
+    const NAME: &'static str = "ApplyCharterResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ApplyCharterResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ApplyCharterResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdoptRequest {
+    /// AIP-160, over assets.
+    #[prost(string, tag = "1")]
+    pub filter: ::prost::alloc::string::String,
+    /// The state to enter them at; empty leaves it as it is.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Only says what would be adopted.
+    #[prost(bool, tag = "4")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for AdoptRequest {
+    const NAME: &'static str = "AdoptRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AdoptRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AdoptRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct AdoptResponse {
+    /// How many the filter finds.
+    #[prost(uint64, tag = "1")]
+    pub matched_count: u64,
+    /// How many of them this changes, or would.
+    #[prost(uint64, tag = "2")]
+    pub adopted_count: u64,
+    /// How many were vouched for already, in that state.
+    #[prost(uint64, tag = "3")]
+    pub unchanged_count: u64,
+    /// The first of those that it changes.
+    #[prost(message, repeated, tag = "4")]
+    pub some: ::prost::alloc::vec::Vec<NamedDevice>,
+    #[prost(string, tag = "5")]
+    pub position: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AdoptResponse {
+    const NAME: &'static str = "AdoptResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AdoptResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AdoptResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListWorkItemsRequest {
+    /// A filter over assets.
+    #[prost(string, tag = "1")]
+    pub filter: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListWorkItemsRequest {
+    const NAME: &'static str = "ListWorkItemsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListWorkItemsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListWorkItemsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListWorkItemsResponse {
+    /// The most urgent first.
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<WorkItem>,
+    /// Open findings in all, and those that an exception covers.
+    #[prost(uint64, tag = "2")]
+    pub open_count: u64,
+    #[prost(uint64, tag = "3")]
+    pub excepted_count: u64,
+}
+impl ::prost::Name for ListWorkItemsResponse {
+    const NAME: &'static str = "ListWorkItemsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListWorkItemsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListWorkItemsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WorkItem {
+    /// What to do, in a sentence.
+    #[prost(string, tag = "1")]
+    pub title: ::prost::alloc::string::String,
+    /// The findings that it is about.
+    #[prost(string, repeated, tag = "2")]
+    pub codes: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(enumeration = "Severity", tag = "3")]
+    pub severity: i32,
+    #[prost(uint64, tag = "4")]
+    pub device_count: u64,
+    /// A filter that lists the assets.
+    #[prost(string, tag = "5")]
+    pub filter: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WorkItem {
+    const NAME: &'static str = "WorkItem";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.WorkItem".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.WorkItem".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeFlagRequest {
+    /// devices/{device_id}
+    #[prost(string, tag = "1")]
+    pub device: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AcknowledgeFlagRequest {
+    const NAME: &'static str = "AcknowledgeFlagRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AcknowledgeFlagRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AcknowledgeFlagRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeFlagResponse {
+    #[prost(string, tag = "1")]
+    pub position: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AcknowledgeFlagResponse {
+    const NAME: &'static str = "AcknowledgeFlagResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AcknowledgeFlagResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AcknowledgeFlagResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Exception {
+    /// exceptions/{exception_id}
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub until_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "7")]
+    pub requester: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub request_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "ExceptionState", tag = "9")]
+    pub state: i32,
+    #[prost(string, tag = "10")]
+    pub approver: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "11")]
+    pub decide_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "12")]
+    pub remark: ::prost::alloc::string::String,
+    /// Requester and approver are the same, as the charter allows.
+    #[prost(bool, tag = "13")]
+    pub self_approved: bool,
+    /// How many assets have the finding and are covered now.
+    #[prost(uint64, tag = "14")]
+    pub covered_count: u64,
+    #[prost(oneof = "exception::Scope", tags = "3, 4")]
+    pub scope: ::core::option::Option<exception::Scope>,
+}
+/// Nested message and enum types in `Exception`.
+pub mod exception {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Scope {
+        /// devices/{device_id}
+        #[prost(string, tag = "3")]
+        Device(::prost::alloc::string::String),
+        #[prost(string, tag = "4")]
+        Filter(::prost::alloc::string::String),
+    }
+}
+impl ::prost::Name for Exception {
+    const NAME: &'static str = "Exception";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Exception".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Exception".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RequestExceptionRequest {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub until_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(oneof = "request_exception_request::Scope", tags = "2, 3")]
+    pub scope: ::core::option::Option<request_exception_request::Scope>,
+}
+/// Nested message and enum types in `RequestExceptionRequest`.
+pub mod request_exception_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Scope {
+        /// devices/{device_id}
+        #[prost(string, tag = "2")]
+        Device(::prost::alloc::string::String),
+        #[prost(string, tag = "3")]
+        Filter(::prost::alloc::string::String),
+    }
+}
+impl ::prost::Name for RequestExceptionRequest {
+    const NAME: &'static str = "RequestExceptionRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.RequestExceptionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.RequestExceptionRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DecideExceptionRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(bool, tag = "2")]
+    pub approve: bool,
+    #[prost(string, tag = "3")]
+    pub remark: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DecideExceptionRequest {
+    const NAME: &'static str = "DecideExceptionRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.DecideExceptionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.DecideExceptionRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WithdrawExceptionRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub remark: ::prost::alloc::string::String,
+}
+impl ::prost::Name for WithdrawExceptionRequest {
+    const NAME: &'static str = "WithdrawExceptionRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.WithdrawExceptionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.WithdrawExceptionRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListExceptionsRequest {
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only in this state; all when unspecified.
+    #[prost(enumeration = "ExceptionState", tag = "3")]
+    pub state: i32,
+}
+impl ::prost::Name for ListExceptionsRequest {
+    const NAME: &'static str = "ListExceptionsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListExceptionsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListExceptionsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListExceptionsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub exceptions: ::prost::alloc::vec::Vec<Exception>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListExceptionsResponse {
+    const NAME: &'static str = "ListExceptionsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListExceptionsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListExceptionsResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ExceptionState {
+    Unspecified = 0,
+    Requested = 1,
+    Approved = 2,
+    Refused = 3,
+    Withdrawn = 4,
+    /// Approved, and its end has come.
+    Expired = 5,
+}
+impl ExceptionState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXCEPTION_STATE_UNSPECIFIED",
+            Self::Requested => "EXCEPTION_STATE_REQUESTED",
+            Self::Approved => "EXCEPTION_STATE_APPROVED",
+            Self::Refused => "EXCEPTION_STATE_REFUSED",
+            Self::Withdrawn => "EXCEPTION_STATE_WITHDRAWN",
+            Self::Expired => "EXCEPTION_STATE_EXPIRED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXCEPTION_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXCEPTION_STATE_REQUESTED" => Some(Self::Requested),
+            "EXCEPTION_STATE_APPROVED" => Some(Self::Approved),
+            "EXCEPTION_STATE_REFUSED" => Some(Self::Refused),
+            "EXCEPTION_STATE_WITHDRAWN" => Some(Self::Withdrawn),
+            "EXCEPTION_STATE_EXPIRED" => Some(Self::Expired),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod charter_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct CharterClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CharterClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CharterClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CharterClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// A version of the charter, with what it says in plain words.
+        pub async fn get_charter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCharterRequest>,
+        ) -> std::result::Result<tonic::Response<super::CharterVersion>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/GetCharter",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "GetCharter"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Every version that was ever in force, newest first.
+        pub async fn list_charter_versions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCharterVersionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCharterVersionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/ListCharterVersions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "ListCharterVersions"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What a charter would change if it were applied now; changes nothing.
+        pub async fn try_charter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TryCharterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CharterDifference>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/TryCharter",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "TryCharter"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Puts a charter in force as a new version and judges everything by it.
+        pub async fn apply_charter(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ApplyCharterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApplyCharterResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/ApplyCharter",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "ApplyCharter"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Vouches for what is there already, at any state, without invented evidence: one act over all that the filter finds.
+        pub async fn adopt(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdoptRequest>,
+        ) -> std::result::Result<tonic::Response<super::AdoptResponse>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static("/muster.v1.Charter/Adopt");
+            let mut req = request.into_request();
+            req.extensions_mut().insert(GrpcMethod::new("muster.v1.Charter", "Adopt"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// What there is to do, findings of one cause as one item: at most ten.
+        pub async fn list_work_items(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListWorkItemsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWorkItemsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/ListWorkItems",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "ListWorkItems"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says that somebody has seen a finding and works on it.
+        pub async fn acknowledge_flag(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcknowledgeFlagRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeFlagResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/AcknowledgeFlag",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "AcknowledgeFlag"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Asks that a finding be accepted until a date.
+        pub async fn request_exception(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RequestExceptionRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exception>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/RequestException",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "RequestException"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Approves or refuses a request; not one's own unless the charter allows it.
+        pub async fn decide_exception(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DecideExceptionRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exception>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/DecideException",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "DecideException"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Ends an exception, or takes a request back.
+        pub async fn withdraw_exception(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WithdrawExceptionRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exception>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/WithdrawException",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "WithdrawException"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_exceptions(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListExceptionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListExceptionsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Charter/ListExceptions",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Charter", "ListExceptions"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod charter_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CharterServer.
+    #[async_trait]
+    pub trait Charter: std::marker::Send + std::marker::Sync + 'static {
+        /// A version of the charter, with what it says in plain words.
+        async fn get_charter(
+            &self,
+            request: tonic::Request<super::GetCharterRequest>,
+        ) -> std::result::Result<tonic::Response<super::CharterVersion>, tonic::Status>;
+        /// Every version that was ever in force, newest first.
+        async fn list_charter_versions(
+            &self,
+            request: tonic::Request<super::ListCharterVersionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCharterVersionsResponse>,
+            tonic::Status,
+        >;
+        /// What a charter would change if it were applied now; changes nothing.
+        async fn try_charter(
+            &self,
+            request: tonic::Request<super::TryCharterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CharterDifference>,
+            tonic::Status,
+        >;
+        /// Puts a charter in force as a new version and judges everything by it.
+        async fn apply_charter(
+            &self,
+            request: tonic::Request<super::ApplyCharterRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ApplyCharterResponse>,
+            tonic::Status,
+        >;
+        /// Vouches for what is there already, at any state, without invented evidence: one act over all that the filter finds.
+        async fn adopt(
+            &self,
+            request: tonic::Request<super::AdoptRequest>,
+        ) -> std::result::Result<tonic::Response<super::AdoptResponse>, tonic::Status>;
+        /// What there is to do, findings of one cause as one item: at most ten.
+        async fn list_work_items(
+            &self,
+            request: tonic::Request<super::ListWorkItemsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWorkItemsResponse>,
+            tonic::Status,
+        >;
+        /// Says that somebody has seen a finding and works on it.
+        async fn acknowledge_flag(
+            &self,
+            request: tonic::Request<super::AcknowledgeFlagRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeFlagResponse>,
+            tonic::Status,
+        >;
+        /// Asks that a finding be accepted until a date.
+        async fn request_exception(
+            &self,
+            request: tonic::Request<super::RequestExceptionRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exception>, tonic::Status>;
+        /// Approves or refuses a request; not one's own unless the charter allows it.
+        async fn decide_exception(
+            &self,
+            request: tonic::Request<super::DecideExceptionRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exception>, tonic::Status>;
+        /// Ends an exception, or takes a request back.
+        async fn withdraw_exception(
+            &self,
+            request: tonic::Request<super::WithdrawExceptionRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exception>, tonic::Status>;
+        async fn list_exceptions(
+            &self,
+            request: tonic::Request<super::ListExceptionsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListExceptionsResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct CharterServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CharterServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CharterServer<T>
+    where
+        T: Charter,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/muster.v1.Charter/GetCharter" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetCharterSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::GetCharterRequest>
+                    for GetCharterSvc<T> {
+                        type Response = super::CharterVersion;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCharterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::get_charter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetCharterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/ListCharterVersions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListCharterVersionsSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::ListCharterVersionsRequest>
+                    for ListCharterVersionsSvc<T> {
+                        type Response = super::ListCharterVersionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCharterVersionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::list_charter_versions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListCharterVersionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/TryCharter" => {
+                    #[allow(non_camel_case_types)]
+                    struct TryCharterSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::TryCharterRequest>
+                    for TryCharterSvc<T> {
+                        type Response = super::CharterDifference;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TryCharterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::try_charter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TryCharterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/ApplyCharter" => {
+                    #[allow(non_camel_case_types)]
+                    struct ApplyCharterSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::ApplyCharterRequest>
+                    for ApplyCharterSvc<T> {
+                        type Response = super::ApplyCharterResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ApplyCharterRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::apply_charter(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ApplyCharterSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/Adopt" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdoptSvc<T: Charter>(pub Arc<T>);
+                    impl<T: Charter> tonic::server::UnaryService<super::AdoptRequest>
+                    for AdoptSvc<T> {
+                        type Response = super::AdoptResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdoptRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::adopt(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdoptSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/ListWorkItems" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListWorkItemsSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::ListWorkItemsRequest>
+                    for ListWorkItemsSvc<T> {
+                        type Response = super::ListWorkItemsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListWorkItemsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::list_work_items(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListWorkItemsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/AcknowledgeFlag" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcknowledgeFlagSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::AcknowledgeFlagRequest>
+                    for AcknowledgeFlagSvc<T> {
+                        type Response = super::AcknowledgeFlagResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcknowledgeFlagRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::acknowledge_flag(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcknowledgeFlagSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/RequestException" => {
+                    #[allow(non_camel_case_types)]
+                    struct RequestExceptionSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::RequestExceptionRequest>
+                    for RequestExceptionSvc<T> {
+                        type Response = super::Exception;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RequestExceptionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::request_exception(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RequestExceptionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/DecideException" => {
+                    #[allow(non_camel_case_types)]
+                    struct DecideExceptionSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::DecideExceptionRequest>
+                    for DecideExceptionSvc<T> {
+                        type Response = super::Exception;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DecideExceptionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::decide_exception(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DecideExceptionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/WithdrawException" => {
+                    #[allow(non_camel_case_types)]
+                    struct WithdrawExceptionSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::WithdrawExceptionRequest>
+                    for WithdrawExceptionSvc<T> {
+                        type Response = super::Exception;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WithdrawExceptionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::withdraw_exception(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WithdrawExceptionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Charter/ListExceptions" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListExceptionsSvc<T: Charter>(pub Arc<T>);
+                    impl<
+                        T: Charter,
+                    > tonic::server::UnaryService<super::ListExceptionsRequest>
+                    for ListExceptionsSvc<T> {
+                        type Response = super::ListExceptionsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListExceptionsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Charter>::list_exceptions(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListExceptionsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CharterServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "muster.v1.Charter";
+    impl<T> tonic::server::NamedService for CharterServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

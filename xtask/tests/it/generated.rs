@@ -4,10 +4,11 @@
 
 use std::{fs, path::Path};
 
-const SCHEMAS: [&str; 9] = [
+const SCHEMAS: &[&str] = &[
     "muster/v1/admin.proto",
     "muster/v1/audit.proto",
     "muster/v1/carried.proto",
+    "muster/v1/charter.proto",
     "muster/v1/enrollment.proto",
     "muster/v1/ingest.proto",
     "muster/v1/inventory.proto",

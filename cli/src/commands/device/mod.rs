@@ -40,7 +40,7 @@ pub(crate) struct Words {
 
 /// Finds the device and shows what was asked for.
 pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Result<Answer, Failure> {
-    let device = find(words, session).await?;
+    let device = find_at(&words.device, words.at, session).await?;
     let mut query = session.query.clone();
     if words.history {
         return history::run(&device, &words.paging, session, screen).await;
@@ -66,22 +66,26 @@ pub(crate) async fn run(words: &Words, session: &Session, screen: &Screen) -> Re
     Ok(device_answer(&device, inventory.as_ref(), words.provenance, screen))
 }
 
-/// By its id, else by whatever identifier it has now.
-async fn find(words: &Words, session: &Session) -> Result<Device, Failure> {
-    let as_of = words.at.map(to_timestamp);
+/// The device by its id, else by whatever identifier it has now.
+pub(crate) async fn find(named: &str, session: &Session) -> Result<Device, Failure> {
+    find_at(named, None, session).await
+}
+
+async fn find_at(named: &str, at: Option<Timestamp>, session: &Session) -> Result<Device, Failure> {
+    let as_of = at.map(to_timestamp);
     let get = async |name: String| {
         let request = GetDeviceRequest { name, as_of };
         session.explain(session.query.clone().get_device(ask(request)).await)
     };
-    let id = bare_id(&words.device);
+    let id = bare_id(named);
     if id.parse::<DeviceId>().is_ok() {
         match get(format!("devices/{id}")).await {
             // A machine's own UUID looks like a device id.
-            Err(failure) if failure.kind() == Kind::NotFound && id == words.device => {}
+            Err(failure) if failure.kind() == Kind::NotFound && id == named => {}
             found => return found,
         }
     }
-    let request = LookupRequest { identifier: words.device.clone(), at: as_of };
+    let request = LookupRequest { identifier: named.to_owned(), at: as_of };
     let found = session.explain(session.query.clone().lookup(ask(request)).await)?;
     let mut candidates: Vec<(String, String)> =
         found.matches.into_iter().map(|found| (found.device, found.display_name)).collect();
@@ -91,7 +95,7 @@ async fn find(words: &Words, session: &Session) -> Result<Device, Failure> {
         [(name, _)] => get(name.clone()).await,
         [] => Err(Failure::new(
             Kind::NotFound,
-            format!("no device has the id, serial number, name or address {:?}", words.device),
+            format!("no device has the id, serial number, name or address {named:?}"),
             "see what there is: muster devices",
         )),
         several => {
@@ -99,12 +103,7 @@ async fn find(words: &Words, session: &Session) -> Result<Device, Failure> {
                 several.iter().take(10).map(|(id, name)| format!("{} ({name})", bare_id(id))).collect();
             Err(Failure::new(
                 Kind::Failed,
-                format!(
-                    "{:?} is an identifier of {} devices: {}",
-                    words.device,
-                    several.len(),
-                    shown.join(", ")
-                ),
+                format!("{named:?} is an identifier of {} devices: {}", several.len(), shown.join(", ")),
                 "name the one that you mean by its id",
             ))
         }
@@ -229,8 +228,10 @@ fn sheet(device: &Device, inventory: Option<&Inventory>, screen: &Screen) -> Str
     sheet.heading(if device.flags.is_empty() { "No flags" } else { "Flags" });
     for flag in &device.flags {
         let since = ago(flag.since_time.as_ref(), screen.now);
-        sheet
-            .line(&flag.code, &format!("{} ({}, {since})", flag.evidence, devices_severity(flag.severity())));
+        let standing = super::flags::standing(flag);
+        let standing = if standing == "open" { String::new() } else { format!("; {standing}") };
+        let severity = devices_severity(flag.severity());
+        sheet.line(&flag.code, &format!("{} ({severity}, {since}{standing})", flag.evidence));
     }
     let unread = unread(inventory);
     if !unread.is_empty() {

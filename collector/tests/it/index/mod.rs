@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use muster_common::{
     device::{Claimed, Device, Field, Money, Provenanced, Value},
-    flag::{Flag, FlagCode},
+    flag::{Flag, FlagCode, Standing},
     id::DeviceId,
     inventory::Package,
     source::Source,
@@ -45,7 +45,13 @@ fn know(device: &mut Device, field: Field, value: Value) {
 }
 
 fn raise(device: &mut Device, code: FlagCode) {
-    let flag = Flag { code, severity: code.severity(), evidence: String::new(), since: now() };
+    let flag = Flag {
+        code,
+        severity: code.severity(),
+        evidence: String::new(),
+        standing: Standing::Open,
+        since: now(),
+    };
     device.flags.push(flag);
 }
 

@@ -1,0 +1,7 @@
+//! Who decides what? Exceptions, approvals, and what there is to do, as the charter has it.
+//!
+//! Pure functions of what is known, the charter and the time, tested by tables of cases. Knows nothing of how anything is
+//! kept or who is told.
+
+pub mod exceptions;
+pub mod work;

@@ -3,9 +3,9 @@
 //! **To add one**: its file, `mod` in `import`, and an entry here; more telling formats stand before general ones.
 
 use super::{
-    Reader, audit_scan, dell, generic, glpi, intune, jamf, lenovo, purchase_csv,
+    Reader, audit_scan, cloud, dell, generic, glpi, intune, jamf, leases, lenovo, nmap, purchase_csv,
     recognise::{Head, Score},
-    snipe_it,
+    seats, snipe_it, staff,
 };
 
 /// A format that can be imported.
@@ -81,6 +81,62 @@ const FORMATS: &[Format] = &[
         source: "purchase",
         reader: purchase_csv::read,
         recognises: purchase_csv::recognises,
+    },
+    Format {
+        name: "hr-csv",
+        about: "a staff list: who works here, where, for whom, until when",
+        source: "hr",
+        reader: staff::read,
+        recognises: staff::recognises,
+    },
+    Format {
+        name: "seats-csv",
+        about: "seats of subscriptions, as sign-in systems and SaaS consoles export them (CSV or JSON)",
+        source: "sso",
+        reader: seats::read,
+        recognises: seats::recognises,
+    },
+    Format {
+        name: "aws",
+        about: "AWS: describe-instances as JSON, tag editor or resource explorer as CSV",
+        source: "cloud-aws",
+        reader: cloud::read_aws,
+        recognises: cloud::recognises_aws,
+    },
+    Format {
+        name: "azure",
+        about: "Azure: az vm list and az resource list as JSON, or the portal's list of all resources as CSV",
+        source: "cloud-azure",
+        reader: cloud::read_azure,
+        recognises: cloud::recognises_azure,
+    },
+    Format {
+        name: "gcp",
+        about: "Google Cloud: compute instances list and asset search as JSON",
+        source: "cloud-gcp",
+        reader: cloud::read_google,
+        recognises: cloud::recognises_google,
+    },
+    Format {
+        name: "isc-leases",
+        about: "leases of ISC's DHCP server (dhcpd.leases)",
+        source: "dhcp",
+        reader: leases::read_isc,
+        recognises: leases::recognises_isc,
+    },
+    Format {
+        name: "kea-leases",
+        about: "leases of the Kea DHCP server (its memfile, CSV)",
+        source: "dhcp",
+        reader: leases::read_kea,
+        recognises: leases::recognises_kea,
+    },
+    Format {
+        name: "nmap-xml",
+        about: "a scan of nmap (nmap -oX)",
+        source: "scan",
+        reader: nmap::read,
+        recognises: nmap::recognises,
     },
     Format {
         name: "csv",

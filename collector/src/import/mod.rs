@@ -34,6 +34,14 @@ mod device_list;
 mod device_row;
 mod identifiers;
 
+mod named;
+
+mod cloud;
+mod leases;
+mod nmap;
+mod seats;
+mod staff;
+
 mod formats;
 mod recognise;
 
@@ -187,6 +195,12 @@ pub enum ImportError {
     NotJson {
         /// Counted from 1.
         line: usize,
+        /// What is wrong, as the parser says.
+        what: String,
+    },
+    /// Not XML.
+    #[error("the file is no XML: {what}")]
+    NotXml {
         /// What is wrong, as the parser says.
         what: String,
     },

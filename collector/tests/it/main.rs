@@ -7,6 +7,7 @@ mod carried;
 mod charter;
 mod identity_cases;
 mod import;
+mod import_others;
 mod index;
 mod pipeline;
 mod query;

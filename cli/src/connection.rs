@@ -15,7 +15,7 @@ use muster_proto::{
     private_file,
     v1::{
         admin_client::AdminClient, audit_client::AuditClient, charter_client::CharterClient,
-        query_client::QueryClient, records_client::RecordsClient,
+        lifecycle_client::LifecycleClient, query_client::QueryClient, records_client::RecordsClient,
     },
 };
 use rustls::pki_types::{PrivateKeyDer, pem::PemObject};
@@ -46,6 +46,8 @@ pub(crate) struct Session {
     pub(crate) records: RecordsClient<Channel>,
     /// The organisation's policy.
     pub(crate) charter: CharterClient<Channel>,
+    /// What is decided about assets.
+    pub(crate) lifecycle: LifecycleClient<Channel>,
     address: Address,
     refusal: Refusal,
 }
@@ -76,8 +78,9 @@ impl Session {
         let audit = AuditClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let records = RecordsClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let admin = AdminClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
-        let charter = CharterClient::new(opened.channel).max_decoding_message_size(MAX_ANSWER_BYTES);
-        Ok(Self { query, admin, audit, records, charter, address, refusal: opened.refusal })
+        let charter = CharterClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
+        let lifecycle = LifecycleClient::new(opened.channel).max_decoding_message_size(MAX_ANSWER_BYTES);
+        Ok(Self { lifecycle, query, admin, audit, records, charter, address, refusal: opened.refusal })
     }
 
     /// The message of an answer, or why there is none.

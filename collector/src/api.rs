@@ -7,13 +7,14 @@ use tokio_util::sync::CancellationToken;
 use tonic::transport::Server;
 
 use crate::{
-    actions::{adopt::Adopter, excepting::Excepting, import::Importer},
+    actions::{adopt::Adopter, excepting::Excepting, import::Importer, lifecycle::Lifecycle},
     admin::AdminService,
     app::App,
     audit::service::AuditService,
     authz::{self, AuthzLayer},
     charter::CharterService,
     import::{carried::Opener, door::RecordsService},
+    lifecycle::LifecycleService,
     query::{Query, service::QueryService},
     tls::listener::Connections,
 };
@@ -47,6 +48,12 @@ pub(crate) fn serve(
         Adopter::new(app.pipeline.clone(), query.clone()),
         query.clone(),
     );
+    let lifecycle = Arc::new(Lifecycle::new(
+        app.pipeline.clone(),
+        app.index.clone(),
+        app.persons.clone(),
+        app.evidence.clone(),
+    ));
     let reflection = tonic_reflection::server::Builder::configure()
         .register_encoded_file_descriptor_set(muster_proto::DESCRIPTORS)
         .build_v1()
@@ -59,6 +66,7 @@ pub(crate) fn serve(
         .add_service(AuditService::new(app.audit.clone()).into_server())
         .add_service(records.into_server())
         .add_service(governance.into_server())
+        .add_service(LifecycleService::new(lifecycle).into_server())
         .add_service(reflection)
         .add_service(health)
         .serve_with_incoming_shutdown(connections, stop.cancelled_owned()))

@@ -18,7 +18,7 @@ use crate::{
     config::{Backend, Settings},
     index::Index,
     pipeline::{Pipeline, presence::Presence},
-    privacy::Vault,
+    privacy::{Vault, evidence::EvidenceFiles},
     registry::{Persons, Registry},
     store::{
         Store, Unavailable,
@@ -36,6 +36,8 @@ pub mod places {
     pub const STORE: &str = "store";
     /// Keys of persons.
     pub const VAULT: &str = "vault";
+    /// Files that prove something, sealed.
+    pub const EVIDENCE: &str = "evidence";
     /// Identity of the first operator.
     pub const OPERATOR: &str = "operator";
     /// Identities of further ones, a folder each.
@@ -63,6 +65,8 @@ pub struct App {
     pub audit: Arc<AuditLog>,
     /// Where its heads go.
     pub heads: Arc<Heads>,
+    /// Files that prove something of assets.
+    pub evidence: EvidenceFiles,
     /// The collector's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -103,7 +107,9 @@ impl App {
         let pipeline =
             Arc::new(Pipeline::new(store.clone(), index.clone(), presence, charter.clone(), clock.clone()));
         let registry = Arc::new(Registry::under(store.clone(), charter));
-        let persons = Persons::new(store.clone(), Arc::new(vault));
+        let vault = Arc::new(vault);
+        let evidence = EvidenceFiles::new(data.join(places::EVIDENCE), vault.clone());
+        let persons = Persons::new(store.clone(), vault);
         let staff = persons.load().await.context("the keys of erased persons can't be destroyed again")?;
         pipeline.set_persons(staff);
         registry.load().await.context("the accounts can't be read")?;
@@ -131,6 +137,7 @@ impl App {
             registry,
             charters,
             persons,
+            evidence,
             audit,
             heads: Arc::new(heads),
             clock,

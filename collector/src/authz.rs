@@ -56,6 +56,32 @@ const OVERSEERS: &[Role] = &[
     Role::Manager,
 ];
 
+/// Who may ask for something to be bought, and sees what became of it.
+const REQUESTERS: &[Role] = &[
+    Role::Employee,
+    Role::Technician,
+    Role::Custodian,
+    Role::Procurement,
+    Role::Finance,
+    Role::Security,
+    Role::Manager,
+    Role::Auditor,
+];
+
+/// Who may look at what proves a step: it is personal.
+const WITNESSES: &[Role] = &[
+    Role::Technician,
+    Role::Custodian,
+    Role::Procurement,
+    Role::Finance,
+    Role::Security,
+    Role::Manager,
+    Role::Auditor,
+];
+
+/// Who hands assets over and looks after them.
+const HANDLERS: &[Role] = &[Role::Technician, Role::Custodian];
+
 /// Every method that is served on `api`.
 const METHODS: &[(&str, Needs)] = &[
     ("/muster.v1.Query/ListDevices", Needs::Sight),
@@ -96,6 +122,19 @@ const METHODS: &[(&str, Needs)] = &[
     ("/muster.v1.Charter/DecideException", Needs::Account),
     ("/muster.v1.Charter/WithdrawException", Needs::Account),
     ("/muster.v1.Charter/ListExceptions", Needs::AnyOf(OVERSEERS)),
+    ("/muster.v1.Lifecycle/CreatePurchaseRequest", Needs::AnyOf(REQUESTERS)),
+    ("/muster.v1.Lifecycle/ListPurchaseRequests", Needs::AnyOf(REQUESTERS)),
+    ("/muster.v1.Lifecycle/GetPurchaseRequest", Needs::AnyOf(REQUESTERS)),
+    // Who may decide is the charter's to say, and which role a step needs the policy's.
+    ("/muster.v1.Lifecycle/DecidePurchaseRequest", Needs::AnyOf(STAFF)),
+    ("/muster.v1.Lifecycle/AdvancePurchaseRequest", Needs::AnyOf(STAFF)),
+    ("/muster.v1.Lifecycle/Transition", Needs::AnyOf(STAFF)),
+    ("/muster.v1.Lifecycle/AddEvidence", Needs::AnyOf(STAFF)),
+    ("/muster.v1.Lifecycle/ListEvidence", Needs::AnyOf(WITNESSES)),
+    ("/muster.v1.Lifecycle/GetEvidence", Needs::AnyOf(WITNESSES)),
+    ("/muster.v1.Lifecycle/CreateHandover", Needs::AnyOf(HANDLERS)),
+    ("/muster.v1.Lifecycle/AcknowledgeHandover", Needs::AnyOf(REQUESTERS)),
+    ("/muster.v1.Lifecycle/ScanAudit", Needs::AnyOf(HANDLERS)),
     ("/grpc.health.v1.Health/Check", Needs::Account),
     ("/grpc.health.v1.Health/Watch", Needs::Account),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::Account),
@@ -108,6 +147,7 @@ const SERVICES: &[&str] = &[
     "muster.v1.Audit",
     "muster.v1.Records",
     "muster.v1.Charter",
+    "muster.v1.Lifecycle",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
 ];

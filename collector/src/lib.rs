@@ -14,6 +14,7 @@ pub mod ingest;
 
 pub mod admin;
 pub mod charter;
+pub mod lifecycle;
 
 pub mod pipeline;
 

@@ -7,12 +7,13 @@ use tonic::Status;
 use crate::{
     actions::{
         adopt::AdoptFailure, carried::NotTaken, charters::CharterFailure, excepting::ExceptingFailure,
-        import::ImportFailed,
+        import::ImportFailed, lifecycle::LifecycleError,
     },
     audit::AuditFailed,
     governance::exceptions::Refused,
     import::{carried::NotUsable, service::ServiceError},
     pipeline::ObserveError,
+    privacy::evidence::EvidenceError,
     query::QueryFailure,
     records::RecordError,
     registry::{AgentRefused, PersonsError, RegistryError},
@@ -148,6 +149,46 @@ pub fn carry(error: &NotTaken) -> Status {
         NotTaken::Observe(error) => observe(error),
         NotTaken::Read(error) => record(error),
         NotTaken::Contended => Status::aborted(error.to_string()),
+    }
+}
+
+/// Of a decision about an asset's life that was not taken.
+pub fn lifecycle(error: &LifecycleError) -> Status {
+    match error {
+        LifecycleError::Refused(_) | LifecycleError::RequestState { .. } => {
+            Status::failed_precondition(error.to_string())
+        }
+        LifecycleError::NoAsset { .. }
+        | LifecycleError::NoRequest { .. }
+        | LifecycleError::NoEvidence { .. }
+        | LifecycleError::Code => Status::not_found(error.to_string()),
+        LifecycleError::OwnCode => Status::permission_denied(error.to_string()),
+        LifecycleError::Unusable(_) | LifecycleError::TooLong { .. } | LifecycleError::Index(_) => {
+            Status::invalid_argument(error.to_string())
+        }
+        LifecycleError::Contended => Status::aborted(error.to_string()),
+        LifecycleError::Evidence(failed) => evidence(failed),
+        LifecycleError::Persons(error) => persons(error),
+        LifecycleError::Observe(error) => observe(error),
+        LifecycleError::Read(error) => record(error),
+        LifecycleError::Store(error) => store(error),
+        LifecycleError::Commit(error) => commit(error),
+        LifecycleError::Vault(_) => {
+            internal("what people wrote can't be sealed or opened: see the collector's log", error)
+        }
+    }
+}
+
+/// Of a file that can't be kept or given back.
+fn evidence(error: &EvidenceError) -> Status {
+    match error {
+        EvidenceError::Empty | EvidenceError::TooLarge { .. } | EvidenceError::Type => {
+            Status::invalid_argument(error.to_string())
+        }
+        EvidenceError::Missing { .. } | EvidenceError::Damaged { .. } => Status::data_loss(error.to_string()),
+        EvidenceError::File(_) | EvidenceError::Seal(_) | EvidenceError::Worker(_) => {
+            internal("the evidence can't be used: see the collector's log", error)
+        }
     }
 }
 

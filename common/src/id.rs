@@ -74,6 +74,11 @@ id!(
     "agent id"
 );
 id!(
+    /// One request to buy something.
+    RequestId,
+    "request id"
+);
+id!(
     /// A person; names and addresses lie encrypted elsewhere, under that person's key.
     PersonId,
     "person id"

@@ -38,6 +38,8 @@ pub const KEY_DIGEST_BYTES: usize = 16;
 pub const SECTION_DIGEST_BYTES: usize = 32;
 /// A filter, as text.
 pub const FILTER_BYTES: usize = 8 * 1024;
+/// A file that proves something of an asset.
+pub const EVIDENCE_BYTES: usize = 10 * 1024 * 1024;
 /// A file to import.
 pub const IMPORT_BYTES: usize = 16 * 1024 * 1024;
 /// A file to import that comes in parts.

@@ -7,21 +7,26 @@ mod adopt;
 mod agents;
 mod assets;
 mod audit;
+mod audit_scan;
 mod carried;
 mod charter;
 mod coverage;
 mod device;
 mod devices;
+mod evidence;
 mod exception;
 mod flags;
+mod handover;
 mod import;
 mod lookup;
 mod persons;
 mod reconcile;
 mod refused;
+mod request;
 mod sightings;
 mod software;
 mod token;
+mod transition;
 mod upload;
 
 use clap::Subcommand;
@@ -65,6 +70,20 @@ pub(crate) enum Command {
     Charter(charter::Words),
     /// Accept a finding until a date
     Exception(exception::Words),
+    /// Ask for something to be bought, and follow it
+    Request(request::Words),
+    /// Approve somebody else's request
+    Approve(request::Approve),
+    /// Refuse somebody else's request
+    Refuse(request::Refuse),
+    /// Take an asset a step further in its life, or see what is missing for it
+    Transition(transition::Words),
+    /// Keep and fetch files that prove something of an asset
+    Evidence(evidence::Words),
+    /// Hand an asset over to a person, who confirms it by a code
+    Handover(handover::Words),
+    /// Compare the tags that were scanned at a place with what should be there
+    AuditScan(audit_scan::Words),
     /// Let new machines in
     Token(token::Words),
     /// Read, check and export the log of who changed what
@@ -116,6 +135,16 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
         Command::Adopt(words) => adopt::run(words, &session).await,
         Command::Charter(words) => charter::run(words, &session, screen).await,
         Command::Exception(words) => exception::run(words, &session, screen).await,
+        Command::Request(words) => request::run(words, &session, screen).await,
+        Command::Approve(words) => request::approve(words, &session, screen).await,
+        Command::Refuse(words) => request::refuse(words, &session, screen).await,
+        Command::Transition(words) => transition::run(words, &session).await.map(|(answer, missing)| {
+            failure = missing;
+            answer
+        }),
+        Command::Evidence(words) => evidence::run(words, &session, screen).await,
+        Command::Handover(words) => handover::run(words, &session).await,
+        Command::AuditScan(words) => audit_scan::run(words, &session).await,
         Command::Token(words) => token::run(words, &session, screen).await,
         Command::Audit(words) => audit::run(words, &session, screen).await.map(|(answer, found)| {
             failure = found;

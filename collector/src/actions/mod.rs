@@ -8,3 +8,4 @@ pub mod carry;
 pub mod charters;
 pub mod excepting;
 pub mod import;
+pub mod lifecycle;

@@ -169,6 +169,7 @@ fn section(field: Field) -> Option<&'static str> {
         | Field::Retired
         | Field::WipeEvidence
         | Field::DisposalEvidence
+        | Field::Request
         | Field::Replaces => None,
     }
 }

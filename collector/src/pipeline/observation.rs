@@ -79,6 +79,9 @@ pub enum Speaker {
         fields: BTreeMap<Field, Option<Value>>,
         /// Whether the source vouches for the device by this; `None` leaves it.
         vouches: Option<bool>,
+        /// The account that decided, where the source is an office and no person. Such a decision counts from this
+        /// moment, even where it is what the source stated before.
+        by: Option<String>,
     },
 }
 
@@ -97,7 +100,15 @@ impl Observation {
         vouches: Option<bool>,
         now: Timestamp,
     ) -> Self {
-        Self::first(Speaker::Stated { source, device, fields, vouches }, now)
+        Self::first(Speaker::Stated { source, device, fields, vouches, by: None }, now)
+    }
+
+    /// The same as somebody decided it in an office's name; see [`Speaker::Stated`].
+    pub fn decided_by(mut self, account: &str) -> Self {
+        if let Speaker::Stated { by, .. } = &mut self.speaker {
+            *by = Some(account.to_owned());
+        }
+        self
     }
 
     /// When it came in.
@@ -107,6 +118,9 @@ impl Observation {
 
     /// Whose doing it is, for history and journal.
     pub fn actor(&self) -> String {
+        if let Speaker::Stated { by: Some(account), .. } = &self.speaker {
+            return account.clone();
+        }
         let source = self.speaker.source();
         match &self.carrier {
             None => source.to_string(),

@@ -118,12 +118,14 @@ pub(super) fn take_speaker(
                     .collect();
             Ok(true)
         }
-        Speaker::Stated { fields, vouches, .. } => {
+        Speaker::Stated { fields, vouches, by, .. } => {
             subject.vouches = vouches.unwrap_or(subject.vouches);
             for (field, value) in fields {
                 match value {
                     None => drop(subject.fields.remove(field)),
-                    Some(value) if subject.fields.get(field).is_some_and(|known| known.0 == *value) => {}
+                    Some(value)
+                        if by.is_none()
+                            && subject.fields.get(field).is_some_and(|known| known.0 == *value) => {}
                     Some(value) => {
                         subject.fields.insert(*field, (value.clone(), observation.observed));
                     }

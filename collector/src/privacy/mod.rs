@@ -19,6 +19,7 @@
 //! backup of this folder. Keep backups of the vault apart from those of the journal and short-lived; after a restore,
 //! erasures are repeated from the journal.
 
+pub mod evidence;
 mod key_file;
 mod seal;
 

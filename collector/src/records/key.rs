@@ -1,7 +1,7 @@
 //! Which key holds what: a letter for the kind, a slash, and the id. Never changed, since data lies under them.
 
 use muster_common::{
-    id::{AgentId, DeviceId, EnrollmentId, ExceptionId, PersonId},
+    id::{AgentId, DeviceId, EnrollmentId, ExceptionId, PersonId, RequestId},
     inventory::SectionName,
     source::SubjectKey,
 };
@@ -28,6 +28,8 @@ pub const CHARTERS: &[u8] = b"g/";
 pub const EXCEPTIONS: &[u8] = b"x/";
 /// Rows of imports that could not be used.
 pub const REFUSED_ROWS: &[u8] = b"r/";
+/// Requests to buy something.
+pub const REQUESTS: &[u8] = b"l/r";
 
 fn short(prefix: &[u8], rest: &[u8]) -> Key {
     Key::new([prefix, rest].concat()).expect("a prefix and at most 100 bytes fit a key")
@@ -144,4 +146,24 @@ pub fn review_naming(device: DeviceId, subject: &SubjectKey) -> Key {
 /// An identity decision that waits for an operator.
 pub fn review(subject: &SubjectKey) -> Key {
     short(b"v/", subject.as_str().as_bytes())
+}
+
+/// A request to buy something.
+pub fn request(id: RequestId) -> Key {
+    short(REQUESTS, id.as_bytes())
+}
+
+/// A hand-over, by the hash of its code.
+pub fn handover(code: &[u8; 32]) -> Key {
+    short(b"l/h", code)
+}
+
+/// The prefix of the evidence that belongs to a device.
+pub fn evidence_of(device: DeviceId) -> Vec<u8> {
+    [b"b/", device.as_bytes().as_slice()].concat()
+}
+
+/// That a file proves something of a device, by the file's SHA-256.
+pub fn evidence(device: DeviceId, sha256: &[u8; 32]) -> Key {
+    short(&evidence_of(device), sha256)
 }

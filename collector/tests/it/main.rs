@@ -9,6 +9,7 @@ mod identity_cases;
 mod import;
 mod import_others;
 mod index;
+mod lifecycle;
 mod pipeline;
 mod query;
 mod records;

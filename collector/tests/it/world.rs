@@ -1,24 +1,25 @@
 //! A collector without sockets: the spine over the store in memory, with the services called directly.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use muster_collector::{
-    actions::import::Importer,
+    actions::{import::Importer, lifecycle::Lifecycle},
     admin::AdminService,
     authz::Actor,
     import::{carried::Opener, door::RecordsService},
     index::Index,
+    lifecycle::LifecycleService,
     pipeline::{
         Pipeline,
         observation::{Observation, Outcome, SectionUpdate, Speaker, SpoolSequence},
         presence::Presence,
     },
-    privacy::Vault,
+    privacy::{Vault, evidence::EvidenceFiles},
     query::{Query, service::QueryService},
     records::content::RawItem,
     registry::{Persons, Registry, Role, Sight},
-    store::memory::MemoryStore,
+    store::{Position, Store, memory::MemoryStore},
     tls::authority::{self, Authority},
 };
 use muster_common::{
@@ -50,6 +51,8 @@ pub(crate) struct World {
     pub(crate) query: QueryService,
     pub(crate) admin: AdminService,
     pub(crate) records: RecordsService,
+    pub(crate) lifecycle: LifecycleService,
+    pub(crate) evidence_folder: PathBuf,
     pub(crate) authority: Arc<Authority>,
     _folder: TempDir,
 }
@@ -155,6 +158,13 @@ impl World {
         let vault = Arc::new(Vault::open(&folder.path().join("vault")).unwrap());
         let persons = Persons::new(store.clone(), vault);
         let registry = Arc::new(Registry::new(store.clone()));
+        let evidence_folder = folder.path().join("evidence");
+        let lifecycle = LifecycleService::new(Arc::new(Lifecycle::new(
+            pipeline.clone(),
+            index.clone(),
+            persons.clone(),
+            EvidenceFiles::new(evidence_folder.clone(), persons.vault().clone()),
+        )));
         let query = Arc::new(Query::new(pipeline.clone(), index.clone(), persons.clone()));
         let admin = AdminService::new(
             pipeline.clone(),
@@ -176,6 +186,8 @@ impl World {
             query: QueryService::new(query),
             admin,
             records,
+            lifecycle,
+            evidence_folder,
             authority: Arc::new(authority),
             _folder: folder,
         }
@@ -192,6 +204,10 @@ impl World {
         observation.sequence =
             Some(SpoolSequence { epoch: vec![1; 16], sequence: u64::try_from(now.as_millis()).unwrap() });
         self.pipeline.observe(&observation).await.unwrap()
+    }
+
+    pub(crate) async fn store_position(&self) -> Position {
+        self.store.position().await
     }
 
     pub(crate) fn now(&self) -> Timestamp {
@@ -233,12 +249,17 @@ pub(crate) fn by_custodian<T>(department: &str, message: T) -> Request<T> {
 }
 
 pub(crate) fn by<T>(name: &str, sight: Sight, message: T) -> Request<T> {
-    let mut request = Request::new(message);
     let roles = match &sight {
         Sight::Everything => vec![Role::Admin],
         Sight::Departments(_) => vec![Role::Custodian],
     };
-    request.extensions_mut().insert(Actor { name: format!("operator/{name}"), sight, roles });
+    by_actor(name, roles, sight, message)
+}
+
+/// The same from somebody with roles.
+pub(crate) fn by_actor<T>(name: &str, roles: Vec<Role>, sight: Sight, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.extensions_mut().insert(Actor { name: format!("operator/{name}"), roles, sight });
     request
 }
 

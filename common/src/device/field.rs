@@ -220,6 +220,8 @@ fields! {
     WipeEvidence "wipe_evidence" Business Text,
     /// How it was disposed of, with the evidence.
     DisposalEvidence "disposal_evidence" Business Text,
+    /// The request that it was bought for, by id.
+    Request "request" Business Text,
     /// The asset that it took the place of, by id.
     Replaces "replaces" Business Text,
 }

@@ -8105,6 +8105,1701 @@ pub mod charter_server {
     }
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreatePurchaseRequestRequest {
+    /// See `category` of an asset; empty: device.
+    #[prost(string, tag = "1")]
+    pub category: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub model: ::prost::alloc::string::String,
+    /// What all of it costs, such as "1200 EUR".
+    #[prost(string, tag = "3")]
+    pub cost: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "4")]
+    pub quantity: u32,
+    /// Name or address of the person that it is for; may be empty.
+    #[prost(string, tag = "5")]
+    pub person: ::prost::alloc::string::String,
+    /// Why it is needed.
+    #[prost(string, tag = "6")]
+    pub justification: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreatePurchaseRequestRequest {
+    const NAME: &'static str = "CreatePurchaseRequestRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CreatePurchaseRequestRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CreatePurchaseRequestRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PurchaseRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// requested, approved, ordered, in-transit, received, or refused.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub category: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub model: ::prost::alloc::string::String,
+    #[prost(string, tag = "5")]
+    pub cost: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "6")]
+    pub quantity: u32,
+    /// The name of the person that it is for.
+    #[prost(string, tag = "7")]
+    pub person: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub justification: ::prost::alloc::string::String,
+    /// The account that asked.
+    #[prost(string, tag = "9")]
+    pub requester: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "10")]
+    pub create_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// The account that decided.
+    #[prost(string, tag = "11")]
+    pub approver: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "12")]
+    pub decide_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// Why it was refused, or what was said with the approval.
+    #[prost(string, tag = "13")]
+    pub remark: ::prost::alloc::string::String,
+    #[prost(string, tag = "14")]
+    pub order_number: ::prost::alloc::string::String,
+    /// What was received of it: devices/ID.
+    #[prost(string, repeated, tag = "15")]
+    pub assets: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "16")]
+    pub update_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for PurchaseRequest {
+    const NAME: &'static str = "PurchaseRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.PurchaseRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.PurchaseRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListPurchaseRequestsRequest {
+    #[prost(int32, tag = "1")]
+    pub page_size: i32,
+    #[prost(string, tag = "2")]
+    pub page_token: ::prost::alloc::string::String,
+    /// Only those in this state; empty: all.
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListPurchaseRequestsRequest {
+    const NAME: &'static str = "ListPurchaseRequestsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListPurchaseRequestsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListPurchaseRequestsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListPurchaseRequestsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub requests: ::prost::alloc::vec::Vec<PurchaseRequest>,
+    #[prost(string, tag = "2")]
+    pub next_page_token: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListPurchaseRequestsResponse {
+    const NAME: &'static str = "ListPurchaseRequestsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListPurchaseRequestsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListPurchaseRequestsResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetPurchaseRequestRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetPurchaseRequestRequest {
+    const NAME: &'static str = "GetPurchaseRequestRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GetPurchaseRequestRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GetPurchaseRequestRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DecidePurchaseRequestRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// False: refused, and then a remark says why.
+    #[prost(bool, tag = "2")]
+    pub approve: bool,
+    #[prost(string, tag = "3")]
+    pub remark: ::prost::alloc::string::String,
+}
+impl ::prost::Name for DecidePurchaseRequestRequest {
+    const NAME: &'static str = "DecidePurchaseRequestRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.DecidePurchaseRequestRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.DecidePurchaseRequestRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AdvancePurchaseRequestRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// ordered or in-transit.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub order_number: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AdvancePurchaseRequestRequest {
+    const NAME: &'static str = "AdvancePurchaseRequestRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AdvancePurchaseRequestRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AdvancePurchaseRequestRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransitionRequest {
+    /// devices/ID
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+    /// A state by its name, such as deployed.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    /// Why.
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    /// Name or address of the person whose it is from now on.
+    #[prost(string, tag = "4")]
+    pub owner: ::prost::alloc::string::String,
+    /// The order that it came with.
+    #[prost(string, tag = "5")]
+    pub order_number: ::prost::alloc::string::String,
+    /// overwrite, crypto-erase, destruction or no-storage.
+    #[prost(string, tag = "6")]
+    pub wipe_method: ::prost::alloc::string::String,
+    /// Files that were added before, by their hash.
+    #[prost(string, repeated, tag = "7")]
+    pub evidence: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The request that it was bought for.
+    #[prost(string, tag = "8")]
+    pub request_id: ::prost::alloc::string::String,
+    /// Where it is from now on.
+    #[prost(string, tag = "9")]
+    pub location: ::prost::alloc::string::String,
+    /// Lent until then.
+    #[prost(message, optional, tag = "10")]
+    pub until: ::core::option::Option<::prost_types::Timestamp>,
+    /// Only say what would happen.
+    #[prost(bool, tag = "11")]
+    pub validate_only: bool,
+}
+impl ::prost::Name for TransitionRequest {
+    const NAME: &'static str = "TransitionRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.TransitionRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.TransitionRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct TransitionResponse {
+    /// devices/ID
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Empty: none was known.
+    #[prost(string, tag = "3")]
+    pub from: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub to: ::prost::alloc::string::String,
+    /// What is missing, a sentence each; empty when the step was taken, or could be.
+    #[prost(string, repeated, tag = "5")]
+    pub missing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(bool, tag = "6")]
+    pub done: bool,
+}
+impl ::prost::Name for TransitionResponse {
+    const NAME: &'static str = "TransitionResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.TransitionResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.TransitionResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Evidence {
+    /// SHA-256 of the file, in hexadecimal.
+    #[prost(string, tag = "1")]
+    pub hash: ::prost::alloc::string::String,
+    /// devices/ID
+    #[prost(string, tag = "2")]
+    pub asset: ::prost::alloc::string::String,
+    /// wipe-certificate, disposal-certificate, …
+    #[prost(string, tag = "3")]
+    pub kind: ::prost::alloc::string::String,
+    /// As its content says: application/pdf, image/png, image/jpeg or text/plain.
+    #[prost(string, tag = "4")]
+    pub media_type: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub size_bytes: u64,
+    #[prost(string, tag = "6")]
+    pub file_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "7")]
+    pub added_by: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "8")]
+    pub add_time: ::core::option::Option<::prost_types::Timestamp>,
+    /// What is wrong with the stored file; empty: nothing.
+    #[prost(string, tag = "9")]
+    pub damage: ::prost::alloc::string::String,
+}
+impl ::prost::Name for Evidence {
+    const NAME: &'static str = "Evidence";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Evidence".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Evidence".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AddEvidenceRequest {
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub file_name: ::prost::alloc::string::String,
+    /// At most 10 MiB.
+    #[prost(bytes = "vec", tag = "4")]
+    pub content: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for AddEvidenceRequest {
+    const NAME: &'static str = "AddEvidenceRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AddEvidenceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AddEvidenceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListEvidenceRequest {
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ListEvidenceRequest {
+    const NAME: &'static str = "ListEvidenceRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListEvidenceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListEvidenceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListEvidenceResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub evidence: ::prost::alloc::vec::Vec<Evidence>,
+}
+impl ::prost::Name for ListEvidenceResponse {
+    const NAME: &'static str = "ListEvidenceResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListEvidenceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListEvidenceResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEvidenceRequest {
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub hash: ::prost::alloc::string::String,
+}
+impl ::prost::Name for GetEvidenceRequest {
+    const NAME: &'static str = "GetEvidenceRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GetEvidenceRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GetEvidenceRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetEvidenceResponse {
+    #[prost(message, optional, tag = "1")]
+    pub evidence: ::core::option::Option<Evidence>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub content: ::prost::alloc::vec::Vec<u8>,
+}
+impl ::prost::Name for GetEvidenceResponse {
+    const NAME: &'static str = "GetEvidenceResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.GetEvidenceResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.GetEvidenceResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateHandoverRequest {
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+    /// Name or address.
+    #[prost(string, tag = "2")]
+    pub person: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreateHandoverRequest {
+    const NAME: &'static str = "CreateHandoverRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CreateHandoverRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CreateHandoverRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateHandoverResponse {
+    /// Shown once.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub expire_time: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, tag = "3")]
+    pub asset: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub display_name: ::prost::alloc::string::String,
+}
+impl ::prost::Name for CreateHandoverResponse {
+    const NAME: &'static str = "CreateHandoverResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.CreateHandoverResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.CreateHandoverResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeHandoverRequest {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AcknowledgeHandoverRequest {
+    const NAME: &'static str = "AcknowledgeHandoverRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AcknowledgeHandoverRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AcknowledgeHandoverRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct AcknowledgeHandoverResponse {
+    #[prost(string, tag = "1")]
+    pub asset: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub display_name: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub person: ::prost::alloc::string::String,
+}
+impl ::prost::Name for AcknowledgeHandoverResponse {
+    const NAME: &'static str = "AcknowledgeHandoverResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.AcknowledgeHandoverResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.AcknowledgeHandoverResponse".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ScanAuditRequest {
+    /// Where it was scanned.
+    #[prost(string, tag = "1")]
+    pub location: ::prost::alloc::string::String,
+    /// Serial numbers and asset tags, as scanned.
+    #[prost(string, repeated, tag = "2")]
+    pub tags: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The source of what is found: audit, or audit-NAME.
+    #[prost(string, tag = "3")]
+    pub source: ::prost::alloc::string::String,
+    /// False: only report.
+    #[prost(bool, tag = "4")]
+    pub apply: bool,
+}
+impl ::prost::Name for ScanAuditRequest {
+    const NAME: &'static str = "ScanAuditRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ScanAuditRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ScanAuditRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ScanResult {
+    #[prost(enumeration = "ScanOutcome", tag = "1")]
+    pub outcome: i32,
+    /// As scanned; empty for what is missing.
+    #[prost(string, tag = "2")]
+    pub tag: ::prost::alloc::string::String,
+    /// devices/ID
+    #[prost(string, tag = "3")]
+    pub asset: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub display_name: ::prost::alloc::string::String,
+    /// Where its record says that it is.
+    #[prost(string, tag = "5")]
+    pub recorded_location: ::prost::alloc::string::String,
+}
+impl ::prost::Name for ScanResult {
+    const NAME: &'static str = "ScanResult";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ScanResult".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ScanResult".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ScanAuditResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub results: ::prost::alloc::vec::Vec<ScanResult>,
+    #[prost(uint32, tag = "2")]
+    pub found: u32,
+    #[prost(uint32, tag = "3")]
+    pub moved: u32,
+    #[prost(uint32, tag = "4")]
+    pub missing: u32,
+    #[prost(uint32, tag = "5")]
+    pub unknown: u32,
+    #[prost(uint32, tag = "6")]
+    pub ambiguous: u32,
+}
+impl ::prost::Name for ScanAuditResponse {
+    const NAME: &'static str = "ScanAuditResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ScanAuditResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ScanAuditResponse".into()
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ScanOutcome {
+    Unspecified = 0,
+    /// It is where it should be.
+    Found = 1,
+    /// Its record says another place, or none.
+    Moved = 2,
+    /// Its record says this place, and it was not scanned.
+    Missing = 3,
+    /// No asset has this number.
+    Unknown = 4,
+    /// Several assets have it.
+    Ambiguous = 5,
+}
+impl ScanOutcome {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "SCAN_OUTCOME_UNSPECIFIED",
+            Self::Found => "SCAN_OUTCOME_FOUND",
+            Self::Moved => "SCAN_OUTCOME_MOVED",
+            Self::Missing => "SCAN_OUTCOME_MISSING",
+            Self::Unknown => "SCAN_OUTCOME_UNKNOWN",
+            Self::Ambiguous => "SCAN_OUTCOME_AMBIGUOUS",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "SCAN_OUTCOME_UNSPECIFIED" => Some(Self::Unspecified),
+            "SCAN_OUTCOME_FOUND" => Some(Self::Found),
+            "SCAN_OUTCOME_MOVED" => Some(Self::Moved),
+            "SCAN_OUTCOME_MISSING" => Some(Self::Missing),
+            "SCAN_OUTCOME_UNKNOWN" => Some(Self::Unknown),
+            "SCAN_OUTCOME_AMBIGUOUS" => Some(Self::Ambiguous),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod lifecycle_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    #[derive(Debug, Clone)]
+    pub struct LifecycleClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> LifecycleClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> LifecycleClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            LifecycleClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Asks for something to be bought.
+        pub async fn create_purchase_request(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreatePurchaseRequestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurchaseRequest>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/CreatePurchaseRequest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "CreatePurchaseRequest"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Newest first.
+        pub async fn list_purchase_requests(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListPurchaseRequestsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPurchaseRequestsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/ListPurchaseRequests",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "ListPurchaseRequests"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_purchase_request(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetPurchaseRequestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurchaseRequest>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/GetPurchaseRequest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "GetPurchaseRequest"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Approves or refuses; never by who asked.
+        pub async fn decide_purchase_request(
+            &mut self,
+            request: impl tonic::IntoRequest<super::DecidePurchaseRequestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurchaseRequest>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/DecidePurchaseRequest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "DecidePurchaseRequest"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Says that it was ordered, or that the supplier has sent it.
+        pub async fn advance_purchase_request(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AdvancePurchaseRequestRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::PurchaseRequest>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/AdvancePurchaseRequest",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(
+                    GrpcMethod::new("muster.v1.Lifecycle", "AdvancePurchaseRequest"),
+                );
+            self.inner.unary(req, path, codec).await
+        }
+        /// Takes an asset a step further in its life, or says what is missing for it.
+        pub async fn transition(
+            &mut self,
+            request: impl tonic::IntoRequest<super::TransitionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TransitionResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/Transition",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "Transition"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Keeps a file that proves something of an asset.
+        pub async fn add_evidence(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AddEvidenceRequest>,
+        ) -> std::result::Result<tonic::Response<super::Evidence>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/AddEvidence",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "AddEvidence"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_evidence(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListEvidenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEvidenceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/ListEvidence",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "ListEvidence"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The file itself, as it was added or not at all.
+        pub async fn get_evidence(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetEvidenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEvidenceResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/GetEvidence",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "GetEvidence"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Makes a code by which a person confirms that an asset is theirs now.
+        pub async fn create_handover(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateHandoverRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateHandoverResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/CreateHandover",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "CreateHandover"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Uses up such a code; never by who made it.
+        pub async fn acknowledge_handover(
+            &mut self,
+            request: impl tonic::IntoRequest<super::AcknowledgeHandoverRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeHandoverResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/AcknowledgeHandover",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "AcknowledgeHandover"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Compares the tags that somebody scanned at a place with what should be there; without apply it only reports.
+        pub async fn scan_audit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ScanAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ScanAuditResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Lifecycle/ScanAudit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Lifecycle", "ScanAudit"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod lifecycle_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with LifecycleServer.
+    #[async_trait]
+    pub trait Lifecycle: std::marker::Send + std::marker::Sync + 'static {
+        /// Asks for something to be bought.
+        async fn create_purchase_request(
+            &self,
+            request: tonic::Request<super::CreatePurchaseRequestRequest>,
+        ) -> std::result::Result<tonic::Response<super::PurchaseRequest>, tonic::Status>;
+        /// Newest first.
+        async fn list_purchase_requests(
+            &self,
+            request: tonic::Request<super::ListPurchaseRequestsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListPurchaseRequestsResponse>,
+            tonic::Status,
+        >;
+        async fn get_purchase_request(
+            &self,
+            request: tonic::Request<super::GetPurchaseRequestRequest>,
+        ) -> std::result::Result<tonic::Response<super::PurchaseRequest>, tonic::Status>;
+        /// Approves or refuses; never by who asked.
+        async fn decide_purchase_request(
+            &self,
+            request: tonic::Request<super::DecidePurchaseRequestRequest>,
+        ) -> std::result::Result<tonic::Response<super::PurchaseRequest>, tonic::Status>;
+        /// Says that it was ordered, or that the supplier has sent it.
+        async fn advance_purchase_request(
+            &self,
+            request: tonic::Request<super::AdvancePurchaseRequestRequest>,
+        ) -> std::result::Result<tonic::Response<super::PurchaseRequest>, tonic::Status>;
+        /// Takes an asset a step further in its life, or says what is missing for it.
+        async fn transition(
+            &self,
+            request: tonic::Request<super::TransitionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::TransitionResponse>,
+            tonic::Status,
+        >;
+        /// Keeps a file that proves something of an asset.
+        async fn add_evidence(
+            &self,
+            request: tonic::Request<super::AddEvidenceRequest>,
+        ) -> std::result::Result<tonic::Response<super::Evidence>, tonic::Status>;
+        async fn list_evidence(
+            &self,
+            request: tonic::Request<super::ListEvidenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListEvidenceResponse>,
+            tonic::Status,
+        >;
+        /// The file itself, as it was added or not at all.
+        async fn get_evidence(
+            &self,
+            request: tonic::Request<super::GetEvidenceRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::GetEvidenceResponse>,
+            tonic::Status,
+        >;
+        /// Makes a code by which a person confirms that an asset is theirs now.
+        async fn create_handover(
+            &self,
+            request: tonic::Request<super::CreateHandoverRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::CreateHandoverResponse>,
+            tonic::Status,
+        >;
+        /// Uses up such a code; never by who made it.
+        async fn acknowledge_handover(
+            &self,
+            request: tonic::Request<super::AcknowledgeHandoverRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::AcknowledgeHandoverResponse>,
+            tonic::Status,
+        >;
+        /// Compares the tags that somebody scanned at a place with what should be there; without apply it only reports.
+        async fn scan_audit(
+            &self,
+            request: tonic::Request<super::ScanAuditRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ScanAuditResponse>,
+            tonic::Status,
+        >;
+    }
+    #[derive(Debug)]
+    pub struct LifecycleServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> LifecycleServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for LifecycleServer<T>
+    where
+        T: Lifecycle,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/muster.v1.Lifecycle/CreatePurchaseRequest" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreatePurchaseRequestSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::CreatePurchaseRequestRequest>
+                    for CreatePurchaseRequestSvc<T> {
+                        type Response = super::PurchaseRequest;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreatePurchaseRequestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::create_purchase_request(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreatePurchaseRequestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/ListPurchaseRequests" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListPurchaseRequestsSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::ListPurchaseRequestsRequest>
+                    for ListPurchaseRequestsSvc<T> {
+                        type Response = super::ListPurchaseRequestsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListPurchaseRequestsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::list_purchase_requests(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListPurchaseRequestsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/GetPurchaseRequest" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetPurchaseRequestSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::GetPurchaseRequestRequest>
+                    for GetPurchaseRequestSvc<T> {
+                        type Response = super::PurchaseRequest;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetPurchaseRequestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::get_purchase_request(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetPurchaseRequestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/DecidePurchaseRequest" => {
+                    #[allow(non_camel_case_types)]
+                    struct DecidePurchaseRequestSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::DecidePurchaseRequestRequest>
+                    for DecidePurchaseRequestSvc<T> {
+                        type Response = super::PurchaseRequest;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::DecidePurchaseRequestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::decide_purchase_request(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DecidePurchaseRequestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/AdvancePurchaseRequest" => {
+                    #[allow(non_camel_case_types)]
+                    struct AdvancePurchaseRequestSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::AdvancePurchaseRequestRequest>
+                    for AdvancePurchaseRequestSvc<T> {
+                        type Response = super::PurchaseRequest;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AdvancePurchaseRequestRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::advance_purchase_request(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AdvancePurchaseRequestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/Transition" => {
+                    #[allow(non_camel_case_types)]
+                    struct TransitionSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::TransitionRequest>
+                    for TransitionSvc<T> {
+                        type Response = super::TransitionResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::TransitionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::transition(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = TransitionSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/AddEvidence" => {
+                    #[allow(non_camel_case_types)]
+                    struct AddEvidenceSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::AddEvidenceRequest>
+                    for AddEvidenceSvc<T> {
+                        type Response = super::Evidence;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AddEvidenceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::add_evidence(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AddEvidenceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/ListEvidence" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEvidenceSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::ListEvidenceRequest>
+                    for ListEvidenceSvc<T> {
+                        type Response = super::ListEvidenceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListEvidenceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::list_evidence(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEvidenceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/GetEvidence" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEvidenceSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::GetEvidenceRequest>
+                    for GetEvidenceSvc<T> {
+                        type Response = super::GetEvidenceResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetEvidenceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::get_evidence(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEvidenceSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/CreateHandover" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateHandoverSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::CreateHandoverRequest>
+                    for CreateHandoverSvc<T> {
+                        type Response = super::CreateHandoverResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateHandoverRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::create_handover(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateHandoverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/AcknowledgeHandover" => {
+                    #[allow(non_camel_case_types)]
+                    struct AcknowledgeHandoverSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::AcknowledgeHandoverRequest>
+                    for AcknowledgeHandoverSvc<T> {
+                        type Response = super::AcknowledgeHandoverResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::AcknowledgeHandoverRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::acknowledge_handover(&inner, request)
+                                    .await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = AcknowledgeHandoverSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Lifecycle/ScanAudit" => {
+                    #[allow(non_camel_case_types)]
+                    struct ScanAuditSvc<T: Lifecycle>(pub Arc<T>);
+                    impl<
+                        T: Lifecycle,
+                    > tonic::server::UnaryService<super::ScanAuditRequest>
+                    for ScanAuditSvc<T> {
+                        type Response = super::ScanAuditResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ScanAuditRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Lifecycle>::scan_audit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ScanAuditSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for LifecycleServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "muster.v1.Lifecycle";
+    impl<T> tonic::server::NamedService for LifecycleServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListPersonsRequest {
     #[prost(int32, tag = "1")]
     pub page_size: i32,

@@ -7,8 +7,18 @@ use super::paths::{self, Named};
 use super::{Source, Violation};
 
 /// Folders of `collector/src` that meet the outside world; they call the spine.
-const RIM: &[&str] =
-    &["enroll", "ingest", "import", "admin", "charter", "dashboard", "export", "notify", "background"];
+const RIM: &[&str] = &[
+    "enroll",
+    "ingest",
+    "import",
+    "admin",
+    "charter",
+    "lifecycle",
+    "dashboard",
+    "export",
+    "notify",
+    "background",
+];
 /// What machines claim, what operators change, who there is, and all reads.
 const SPINE: &[&str] = &["pipeline", "actions", "registry", "query"];
 /// Pure decisions; each may build on those before it.

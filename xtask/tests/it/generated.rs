@@ -12,8 +12,10 @@ const SCHEMAS: &[&str] = &[
     "muster/v1/enrollment.proto",
     "muster/v1/ingest.proto",
     "muster/v1/inventory.proto",
+    "muster/v1/lifecycle.proto",
     "muster/v1/query.proto",
     "muster/v1/records.proto",
+    "muster/store/v1/lifecycle.proto",
     "muster/store/v1/record.proto",
 ];
 

@@ -8,7 +8,7 @@ use muster_collector::testing::PipelineRoad;
 use muster_common::governance::Charter;
 
 use crate::{
-    scenario::{durability, index, ingest},
+    scenario::{durability, import, index, ingest},
     simulation::{self, Settings},
 };
 
@@ -28,6 +28,8 @@ enum Scenario {
     Ingest(ingest::Arguments),
     /// Questions to the index of a large fleet
     Index(index::Arguments),
+    /// Files of other systems taken in, format by format
+    Import(import::Arguments),
     /// The load of `cargo xtask prove durability`, told what to do on standard input
     DurabilityLoad(durability::Arguments),
     /// Simulates a fleet whose machines are known, and counts what identity gets wrong
@@ -53,6 +55,7 @@ pub async fn run() -> Result<()> {
     match scenario.unwrap_or(Scenario::Ingest(ingest)) {
         Scenario::Ingest(arguments) => ingest::run(arguments).await,
         Scenario::Index(arguments) => index::run(&arguments),
+        Scenario::Import(arguments) => import::run(&arguments).await,
         Scenario::DurabilityLoad(arguments) => durability::run(&arguments).await,
         // The pipeline gets a runtime of its own there, which this one does not allow within its own tasks.
         Scenario::Identity(arguments) => tokio::task::spawn_blocking(move || identity(&arguments)).await?,

@@ -42,12 +42,21 @@ impl Meter {
 
     /// Resident memory in bytes.
     pub fn resident(&self) -> io::Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// The most resident memory that it ever had, in bytes.
+    pub fn peak(&self) -> io::Result<u64> {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> io::Result<u64> {
         let text = self.read("status")?;
-        let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let line = text.lines().find_map(|line| line.strip_prefix(name));
         let kibibytes = line.and_then(|line| line.trim().trim_end_matches("kB").trim().parse::<u64>().ok());
         kibibytes
             .map(|kibibytes| kibibytes * 1024)
-            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "status has no VmRSS"))
+            .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, format!("status has no {name}")))
     }
 
     /// Waits until the process has done what it put off, and returns its processor time then.

@@ -4,6 +4,7 @@
 
 pub mod collector;
 pub mod durability;
+pub mod import;
 pub mod index;
 pub mod ingest;
 pub mod meter;

@@ -8,10 +8,12 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::transport::Server;
 
 use crate::{
+    actions::import::Importer,
     app::App,
     background,
     config::Settings,
     enroll::service::EnrollmentService,
+    import::watch,
     ingest::service::{IngestService, SessionSettings},
     store::Unavailable,
     tls::{
@@ -123,6 +125,10 @@ impl Bound {
         let renew_stop = stop.clone();
         tasks.spawn(async move { renewing.keep_fresh(renew_stop).await });
         background::spawn(&app, &tasks, &stop);
+        let importer = Importer::new(app.pipeline.clone(), app.persons.clone());
+        for watched in &settings.watched {
+            tasks.spawn(watch::run(watched.clone(), importer.clone(), stop.clone()));
+        }
         let servers = [tokio::spawn(agents), tokio::spawn(enroll), tokio::spawn(api)];
 
         stop.cancelled().await;

@@ -10,11 +10,15 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use muster_common::governance::Charter;
+use muster_common::source::ImportName;
 use muster_common::trust::name::TrustDomain;
 use muster_config::{Input, Listing, LogLevel, Period, Problems, Size};
 use rustls::pki_types::ServerName;
 
-use crate::audit::{heads::HeadsSettings, syslog::Target};
+use crate::{
+    audit::{heads::HeadsSettings, syslog::Target},
+    import::{self, watch::WatchedFolder},
+};
 
 /// How often heads of the audit log go out.
 const HEADS_EVERY: Period = Period::from_secs(300);
@@ -40,6 +44,8 @@ pub struct Settings {
     pub charter: Charter,
     /// Where heads of the audit log go.
     pub audit: HeadsSettings,
+    /// Folders whose files are taken in unattended.
+    pub watched: Vec<WatchedFolder>,
     /// How much is logged.
     pub log: LogLevel,
 }
@@ -188,6 +194,7 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
     };
     let audit = audit(&mut input, &data_dir);
     let charter = muster_charter::thresholds(&mut input, "charter.");
+    let watched = watched(&mut input);
     let listing = input.finish()?;
 
     let settings = Settings {
@@ -199,9 +206,61 @@ pub(super) fn from_input(mut input: Input) -> Result<(Settings, Listing), Proble
         store,
         charter,
         audit,
+        watched,
         log,
     };
     Ok((settings, listing))
+}
+
+/// The folders whose files are taken in, a table each.
+fn watched(input: &mut Input) -> Vec<WatchedFolder> {
+    let mut watched = Vec::new();
+    for Watched(name) in input.tables::<Watched>("import.watch") {
+        let table = format!("import.watch.{}", name.as_str());
+        let bounds = Period::from_secs(10)..=Period::from_days(7);
+        let every = input.bounded(&format!("{table}.every"), Period::from_secs(60), bounds).duration();
+        let folder = input.required::<AbsolutePath>(&format!("{table}.folder"), "/srv/imports/purchases");
+        let format = input.required::<Format>(&format!("{table}.format"), "purchase-csv");
+        if let (Some(folder), Some(format)) = (folder, format) {
+            watched.push(WatchedFolder { name, folder: folder.0, format: format.0, every });
+        }
+    }
+    watched
+}
+
+/// The name of an import.
+#[derive(PartialEq)]
+struct Watched(ImportName);
+
+impl FromStr for Watched {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = |_| format!("{text:?} is not an import's name (lower-case letters, digits, hyphens)");
+        ImportName::new(text).map(Self).map_err(wrong)
+    }
+}
+
+/// A format that can be read.
+#[derive(PartialEq)]
+struct Format(String);
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if import::formats().any(|known| known.name == text) {
+            return Ok(Self(text.to_owned()));
+        }
+        let known: Vec<&str> = import::formats().map(|format| format.name).collect();
+        Err(format!("there is no format {text:?} (use one of: {})", known.join(", ")))
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
 }
 
 /// Where heads of the audit log go; an empty text stands for nowhere.
@@ -385,6 +444,19 @@ mod tests {
             let problems = parse(&format!("{LEAST}{lines}\n")).unwrap_err().to_string();
             assert!(problems.lines().count() == 1 && problems.contains(expected), "{problems}");
         }
+    }
+
+    #[test]
+    fn watched_folders_are_tables_with_the_imports_name() {
+        let text =
+            "[import.watch.purchases]\nfolder = \"/srv/in\"\nformat = \"purchase-csv\"\nevery = \"5m\"";
+        let (settings, _) = parse(&format!("{LEAST}{text}\n")).unwrap();
+        let [watched] = settings.watched.as_slice() else { panic!("{:?}", settings.watched) };
+        assert_eq!((watched.name.as_str(), watched.every), ("purchases", Duration::from_secs(300)));
+        let wrong = "[import.watch.purchases]\nfolder = \"in\"\nformat = \"excel\"";
+        let problems = parse(&format!("{LEAST}{wrong}\n")).unwrap_err().to_string();
+        assert!(problems.contains("\"in\" is not an absolute path"), "{problems}");
+        assert!(problems.contains("there is no format \"excel\" (use one of: "), "{problems}");
     }
 
     #[test]

@@ -14,6 +14,7 @@
 pub mod carried;
 pub mod door;
 pub mod service;
+pub mod watch;
 
 mod text;
 

@@ -120,6 +120,11 @@ pub fn exception(id: ExceptionId) -> Key {
     short(EXCEPTIONS, id.as_bytes())
 }
 
+/// The prefix of the rows of one import that could not be used.
+pub fn refused_rows_of(source: &str) -> Vec<u8> {
+    [REFUSED_ROWS, source.as_bytes(), b"/"].concat()
+}
+
 /// A row of an import that could not be used, by a digest of its content.
 pub fn refused_row(source: &str, digest: &[u8; 16]) -> Key {
     short(REFUSED_ROWS, &[source.as_bytes(), b"/", digest].concat())

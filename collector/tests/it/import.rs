@@ -1,11 +1,14 @@
 //! A purchase list on its whole way: bytes of a file, rows, persons, observations, devices, and the report.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use muster_collector::{
     actions::import::Importer,
-    import::service,
+    import::{
+        service,
+        watch::{WatchedFolder, Watcher},
+    },
     index::Index,
     pipeline::{
         Pipeline,
@@ -23,6 +26,7 @@ use muster_common::{
     governance::Charter,
     id::{AgentId, DeviceId},
     inventory::{Item, ItemKind, System},
+    source::ImportName,
     time::{Clock, ManualClock},
 };
 use muster_proto::{
@@ -164,6 +168,23 @@ async fn refused_rows_are_kept_sealed_for_whoever_corrects_them() {
 }
 
 #[tokio::test]
+async fn a_corrected_row_waits_no_longer() {
+    let world = World::new();
+    let kept = || async {
+        let kept: Vec<(_, stored::RefusedRow)> =
+            world.pipeline.records().scan(key::REFUSED_ROWS, None, 10).await.unwrap();
+        kept.len()
+    };
+    world.import(LIST, true).await;
+    assert_eq!(kept().await, 1);
+    let corrected = LIST.replace("1.23E+11", "PF3QRS77");
+    world.import(&corrected, false).await;
+    assert_eq!(kept().await, 1, "a dry run lets go of nothing");
+    let report = world.import(&corrected, true).await;
+    assert_eq!((report.created, report.unchanged, kept().await), (1, 2, 0));
+}
+
+#[tokio::test]
 async fn one_machine_in_two_orders_stays_two_records() {
     let world = World::new();
     let list = "serial,maker,order_number\nPF1ABCDE,Lenovo,PO-1\nPF1ABCDE,Lenovo,PO-2\n";
@@ -190,4 +211,36 @@ async fn a_file_that_cannot_be_read_says_why() {
     let request = ImportRequest { source: "purchase".to_owned(), ..request };
     let error = service::run(&world.importer, request, "x").await.unwrap_err();
     assert!(error.to_string().contains("empty"), "{error}");
+}
+
+#[tokio::test]
+async fn files_of_a_watched_folder_are_taken_in_and_moved_aside() {
+    let world = World::new();
+    let folder = tempfile::tempdir().unwrap();
+    let place = |name: &str| folder.path().join(name);
+    std::fs::write(place("list.csv"), LIST).unwrap();
+    std::fs::write(place("broken.csv"), "model,price\nA,1\n").unwrap();
+    std::fs::write(place("later.csv.part"), LIST).unwrap();
+    let watched = WatchedFolder {
+        name: ImportName::new("purchase").unwrap(),
+        folder: folder.path().to_owned(),
+        format: "purchase-csv".to_owned(),
+        every: Duration::from_secs(60),
+    };
+    let mut watcher = Watcher::default();
+    let still = Duration::from_secs(3600);
+    assert_eq!(watcher.look(&watched, &world.importer, still).await, 0, "files that may still be written");
+    assert_eq!(watcher.look(&watched, &world.importer, Duration::ZERO).await, 2);
+    assert!(place("done/list.csv").exists() && place("failed/broken.csv").exists());
+    assert!(place("later.csv.part").exists() && !place("list.csv").exists());
+    let report = std::fs::read_to_string(place("done/list.csv.report.csv")).unwrap();
+    assert!(report.starts_with("row,outcome,reason,device\n2,new,"), "{report}");
+    assert!(report.contains("\n4,refused,"), "{report}");
+    let reason = std::fs::read_to_string(place("failed/broken.csv.report.csv")).unwrap();
+    assert!(reason.contains("no row says which machine"), "{reason}");
+    // The same file again is another one beside the first, and changes nothing.
+    std::fs::write(place("list.csv"), LIST).unwrap();
+    assert_eq!(watcher.look(&watched, &world.importer, Duration::ZERO).await, 1);
+    let report = std::fs::read_to_string(place("done/1-list.csv.report.csv")).unwrap();
+    assert!(report.contains("2,unchanged,") && place("done/1-list.csv").exists(), "{report}");
 }

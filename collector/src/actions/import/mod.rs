@@ -6,6 +6,7 @@
 //! whoever corrects them.
 
 mod assets;
+mod corrected;
 mod refused;
 mod sightings;
 mod staff;
@@ -238,6 +239,12 @@ impl Importer {
         run: Run<'_>,
     ) -> Result<(Vec<RowReport>, Vec<RefusedRow>), ImportFailed> {
         run.progress.begin(rows.len());
+        let waiting = if run.apply { self.waiting(run.import).await? } else { Vec::new() };
+        // Texts are kept only where there is something that they may correct.
+        let texts: Vec<(u32, String)> = match waiting.is_empty() {
+            true => Vec::new(),
+            false => rows.iter().map(|row| (row.number, row.original.clone())).collect(),
+        };
         let Sorted { assets, persons, sightings, mut refused } = sort(rows);
         run.progress.add(refused.len());
         let mut reports: Vec<RowReport> = refused.iter().map(RefusedRow::report).collect();
@@ -248,6 +255,7 @@ impl Importer {
         reports.extend(self.assets(assets, ids, run).await?);
         reports.extend(self.sightings(sightings, run).await?);
         reports.sort_by_key(|report| report.number);
+        self.clear(waiting, &texts, &reports, run).await?;
         Ok((reports, refused))
     }
 

@@ -1,72 +1,52 @@
-//! Which fields messages have, by the schema's own descriptors, so that nobody keeps a list that could be forgotten.
+//! Which fields an agent's messages have, by the schema's own descriptors, so that nobody keeps a list that could be
+//! forgotten.
 //!
 //! Knows nothing of what a field means and of who sends it.
 
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
-
-use crate::json::POOL;
+use crate::schema::{AGENT, Message};
 
 /// A schema whose messages hold each other would never end.
 const DEPTH: usize = 8;
 
-/// The full names of the messages that a service takes, such as `muster.v1.EnrollRequest`; none when there is no such
+/// The full names of the messages that a service takes, such as `muster.v1.EnrollRequest`; none when agents call no such
 /// service.
 pub fn taken_by(service: &str) -> Vec<String> {
-    POOL.services()
-        .filter(|found| found.full_name() == service)
-        .flat_map(|found| {
-            found.methods().map(|method| method.input().full_name().to_owned()).collect::<Vec<_>>()
-        })
-        .collect()
+    AGENT.taken_by(service).to_vec()
 }
 
 /// The fields of a message that are one of a choice, with the message that each holds, such as `system` and
 /// `muster.v1.System`.
 pub fn choices(message: &str) -> Vec<(String, String)> {
-    let Some(message) = POOL.get_message_by_name(message) else { return Vec::new() };
-    let chosen = message.oneofs().filter(|choice| !is_presence(choice)).flat_map(|choice| {
-        choice.fields().map(|field| (field.name().to_owned(), of_message(&field))).collect::<Vec<_>>()
-    });
-    chosen.filter_map(|(name, held)| Some((name, held?.full_name().to_owned()))).collect()
+    let fields = AGENT.message(message).map_or(&[][..], |message| &message.fields);
+    let chosen = fields.iter().filter(|field| field.is_choice);
+    chosen.filter_map(|field| Some((field.name.clone(), AGENT.held_by(field)?.full_name.clone()))).collect()
 }
 
 /// The dotted names of all fields below a message, in the order of the schema. Messages of `google.protobuf`, which
 /// are values, and those named in `stop` are not gone into.
 pub fn below(message: &str, stop: &[&str]) -> Vec<String> {
     let mut found = Vec::new();
-    if let Some(message) = POOL.get_message_by_name(message) {
-        walk(&message, "", stop, DEPTH, &mut found);
+    if let Some(message) = AGENT.message(message) {
+        walk(message, "", stop, DEPTH, &mut found);
     }
     found
 }
 
-fn walk(message: &MessageDescriptor, prefix: &str, stop: &[&str], depth: usize, found: &mut Vec<String>) {
-    for field in message.fields() {
-        let path = format!("{prefix}{}", field.name());
-        match of_message(&field) {
+fn walk(message: &Message, prefix: &str, stop: &[&str], depth: usize, found: &mut Vec<String>) {
+    for field in &message.fields {
+        let path = format!("{prefix}{}", field.name);
+        match AGENT.held_by(field) {
             Some(inner)
                 if depth > 0
-                    && inner.package_name() != "google.protobuf"
-                    && inner.fields().next().is_some()
-                    && !stop.contains(&inner.full_name()) =>
+                    && !inner.full_name.starts_with("google.protobuf.")
+                    && !inner.fields.is_empty()
+                    && !stop.contains(&inner.full_name.as_str()) =>
             {
-                walk(&inner, &format!("{path}."), stop, depth - 1, found);
+                walk(inner, &format!("{path}."), stop, depth - 1, found);
             }
-            _ => found.push(path),
+            Some(_) | None => found.push(path),
         }
     }
-}
-
-fn of_message(field: &FieldDescriptor) -> Option<MessageDescriptor> {
-    match field.kind() {
-        Kind::Message(message) => Some(message),
-        _ => None,
-    }
-}
-
-/// Whether a choice is only how proto3 says that one field may be absent.
-fn is_presence(choice: &prost_reflect::OneofDescriptor) -> bool {
-    choice.is_synthetic()
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ pub mod convert;
 pub mod fields;
 pub mod json;
 pub mod prescan;
+mod schema;
 
 pub mod carried;
 
@@ -33,7 +34,7 @@ pub mod store {
     }
 }
 
-/// The compiled schema, for gRPC reflection and canonical JSON.
+/// The compiled schema, for gRPC reflection and canonical JSON of every message.
 pub const DESCRIPTORS: &[u8] = include_bytes!("gen/descriptors.bin");
 
 pub mod private_file;

@@ -69,7 +69,7 @@ pub(crate) fn run(arguments: &Arguments, out: &mut dyn Write) -> anyhow::Result<
     let inventory = collect::collect(host.as_ref(), &permitted(SOURCES, &permissions), now);
     match arguments.output {
         Output::Text => out.write_all(summary::summary(&inventory).as_bytes())?,
-        Output::Json => writeln!(out, "{}", json::to_string_pretty(&v1::Inventory::from(&inventory)))?,
+        Output::Json => writeln!(out, "{}", json::inventory(&v1::Inventory::from(&inventory)))?,
     }
     Ok(())
 }

@@ -1,18 +1,20 @@
 //! Canonical JSON straight from a message's bytes, for messages of thousands of parts.
 //!
-//! Knows the kinds of fields that inventories have; for any other it gives up and the general way is taken, which a
-//! test holds it to. Building a dynamic message first costs more than collecting what is in it.
+//! Knows the kinds of fields that inventories have and gives up at any other; a test holds it to the general way, and
+//! another the schema to these kinds. Building a dynamic message first costs more than collecting what is in it.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
-use prost_reflect::{EnumDescriptor, FieldDescriptor, Kind, MessageDescriptor};
+
+use crate::schema::{AGENT, Field, Kind, Message};
 
 /// One level of indentation.
 const INDENT: &str = "  ";
 
-/// The message as indented JSON; `None` when it has a field that this way does not know.
+/// The message of this full name as indented JSON; `None` when it has a field that this way does not know.
 ///
 /// `bytes` are the message as prost encodes it: fields in one piece each, in no particular order.
-pub(super) fn pretty(descriptor: &MessageDescriptor, bytes: &[u8]) -> Option<String> {
+pub(super) fn pretty(full_name: &str, bytes: &[u8]) -> Option<String> {
+    let descriptor = AGENT.message(full_name)?;
     let mut writer = Writer { out: Vec::with_capacity(bytes.len().saturating_mul(4)), depth: 0 };
     writer.message(descriptor, bytes)?;
     String::from_utf8(writer.out).ok()
@@ -24,7 +26,7 @@ struct Writer {
 }
 
 impl Writer {
-    fn message(&mut self, descriptor: &MessageDescriptor, mut bytes: &[u8]) -> Option<()> {
+    fn message(&mut self, descriptor: &Message, mut bytes: &[u8]) -> Option<()> {
         if bytes.is_empty() {
             self.text("{}");
             return Some(());
@@ -34,7 +36,7 @@ impl Writer {
         let mut before: Option<(u32, bool)> = None;
         while !bytes.is_empty() {
             let (number, wire_type) = decode_key(&mut bytes).ok()?;
-            let field = descriptor.get_field(number).filter(|field| !field.is_map())?;
+            let field = descriptor.fields.iter().find(|field| field.number == number)?;
             match before {
                 Some((same, true)) if same == number => self.next(),
                 _ => {
@@ -44,14 +46,14 @@ impl Writer {
                         }
                         self.next();
                     }
-                    self.name(field.json_name());
-                    if field.is_list() {
+                    self.name(&field.json_name);
+                    if field.is_list {
                         self.open('[');
                     }
-                    before = Some((number, field.is_list()));
+                    before = Some((number, field.is_list));
                 }
             }
-            self.field(&field, wire_type, &mut bytes)?;
+            self.field(field, wire_type, &mut bytes)?;
         }
         if let Some((_, true)) = before {
             self.close(']');
@@ -60,15 +62,15 @@ impl Writer {
         Some(())
     }
 
-    fn field(&mut self, field: &FieldDescriptor, wire_type: WireType, bytes: &mut &[u8]) -> Option<()> {
-        match (field.kind(), wire_type) {
-            (Kind::String, WireType::LengthDelimited) => {
+    fn field(&mut self, field: &Field, wire_type: WireType, bytes: &mut &[u8]) -> Option<()> {
+        match (field.kind, wire_type) {
+            (Kind::Text, WireType::LengthDelimited) => {
                 let text = std::str::from_utf8(piece(bytes)?).ok()?;
                 serde_json::to_writer(&mut self.out, text).ok()
             }
-            (Kind::Message(inner), WireType::LengthDelimited) => {
-                let bytes = piece(bytes)?;
-                match inner.full_name() {
+            (Kind::Message(_), WireType::LengthDelimited) => {
+                let (inner, bytes) = (AGENT.held_by(field)?, piece(bytes)?);
+                match inner.full_name.as_str() {
                     "google.protobuf.Timestamp" => {
                         let time: prost_types::Timestamp = prost::Message::decode(bytes).ok()?;
                         self.text(&format!("\"{time}\""));
@@ -76,17 +78,17 @@ impl Writer {
                     }
                     // The other well-known types have forms of their own.
                     name if name.starts_with("google.protobuf.") => None,
-                    _ => self.message(&inner, bytes),
+                    _ => self.message(inner, bytes),
                 }
             }
-            (kind, WireType::Varint) => self.number(&kind, decode_varint(bytes).ok()?),
+            (kind, WireType::Varint) => self.number(kind, decode_varint(bytes).ok()?),
             // Numbers of a list stand together in one piece.
-            (kind, WireType::LengthDelimited) if field.is_packed() => {
+            (kind, WireType::LengthDelimited) if field.is_list => {
                 let mut numbers = piece(bytes)?;
-                self.number(&kind, decode_varint(&mut numbers).ok()?)?;
+                self.number(kind, decode_varint(&mut numbers).ok()?)?;
                 while !numbers.is_empty() {
                     self.next();
-                    self.number(&kind, decode_varint(&mut numbers).ok()?)?;
+                    self.number(kind, decode_varint(&mut numbers).ok()?)?;
                 }
                 Some(())
             }
@@ -95,7 +97,7 @@ impl Writer {
     }
 
     /// A value that is a varint on the wire; one of 64 bits is text in JSON.
-    fn number(&mut self, kind: &Kind, value: u64) -> Option<()> {
+    fn number(&mut self, kind: Kind, value: u64) -> Option<()> {
         let text = match kind {
             Kind::Bool => (value != 0).to_string(),
             // The wire extends the sign to 64 bits.
@@ -103,18 +105,8 @@ impl Writer {
             Kind::Uint32 => u32::try_from(value).ok()?.to_string(),
             Kind::Int64 => format!("\"{}\"", value as i64),
             Kind::Uint64 => format!("\"{value}\""),
-            Kind::Enum(descriptor) => enum_value(descriptor, value as i32),
-            Kind::Double
-            | Kind::Float
-            | Kind::Sint32
-            | Kind::Sint64
-            | Kind::Fixed32
-            | Kind::Fixed64
-            | Kind::Sfixed32
-            | Kind::Sfixed64
-            | Kind::String
-            | Kind::Bytes
-            | Kind::Message(_) => return None,
+            Kind::Enum(place) => enum_value(place, value as i32),
+            Kind::Text | Kind::Bytes | Kind::Message(_) | Kind::Other => return None,
         };
         self.text(&text);
         Some(())
@@ -156,8 +148,8 @@ impl Writer {
 }
 
 /// A value's name, or its number when this schema has none for it.
-fn enum_value(descriptor: &EnumDescriptor, number: i32) -> String {
-    descriptor.get_value(number).map_or_else(|| number.to_string(), |value| format!("\"{}\"", value.name()))
+fn enum_value(place: usize, number: i32) -> String {
+    AGENT.value_of(place, number).map_or_else(|| number.to_string(), |name| format!("\"{name}\""))
 }
 
 /// A length and as many bytes.
@@ -170,8 +162,10 @@ fn piece<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use muster_common::{inventory as domain, time::EndpointTime};
-    use prost::Message;
+    use prost::Message as _;
 
     use super::*;
     use crate::{json, v1};
@@ -243,21 +237,47 @@ mod tests {
         })
     }
 
+    const INVENTORY: &str = "muster.v1.Inventory";
+
     #[test]
     fn it_is_the_general_way() {
         for inventory in [inventory(), v1::Inventory::default()] {
-            let descriptor = json::INVENTORY_POOL.get_message_by_name("muster.v1.Inventory").unwrap();
-            let quick = pretty(&descriptor, &inventory.encode_to_vec()).unwrap();
-            assert_eq!(quick, json::described_pretty(&inventory));
-            assert_eq!(json::to_string_pretty(&inventory), quick);
+            let quick = pretty(INVENTORY, &inventory.encode_to_vec()).unwrap();
+            assert_eq!(quick, json::to_string_pretty(&inventory));
+            assert_eq!(json::inventory(&inventory), quick);
+        }
+    }
+
+    /// Fails with the field that the writer has to learn first.
+    fn check_kinds(message: &Message, seen: &mut BTreeSet<String>) {
+        if !seen.insert(message.full_name.clone()) || message.full_name == "google.protobuf.Timestamp" {
+            return;
+        }
+        for field in &message.fields {
+            let place = format!("{}.{}", message.full_name, field.name);
+            assert!(!matches!(field.kind, Kind::Bytes | Kind::Other), "{place} has a kind without a form");
+            if let Some(held) = AGENT.held_by(field) {
+                // A map's entries are messages that the schema writer names so.
+                assert!(!held.full_name.ends_with("Entry"), "{place} is a map");
+                check_kinds(held, seen);
+            }
         }
     }
 
     #[test]
+    fn every_field_of_an_inventory_has_a_form() {
+        let mut seen = BTreeSet::new();
+        check_kinds(AGENT.message(INVENTORY).unwrap(), &mut seen);
+        assert!(seen.contains("muster.v1.Package"), "{seen:?}");
+        let values = seen.iter().filter(|name| name.starts_with("google.protobuf."));
+        assert_eq!(values.collect::<Vec<_>>(), ["google.protobuf.Timestamp"]);
+    }
+
+    #[test]
     fn broken_bytes_are_given_up() {
-        let descriptor = json::INVENTORY_POOL.get_message_by_name("muster.v1.Inventory").unwrap();
         let whole = inventory().encode_to_vec();
-        assert_eq!(pretty(&descriptor, &whole[..whole.len() - 1]), None);
-        assert_eq!(pretty(&descriptor, &[0xff; 20]), None);
+        assert_eq!(pretty(INVENTORY, &whole[..whole.len() - 1]), None);
+        assert_eq!(pretty(INVENTORY, &[0xff; 20]), None);
+        assert_eq!(pretty("muster.v1.Nothing", &whole), None);
     }
 }

@@ -19,6 +19,18 @@ const SCHEMAS: &[&str] = &[
     "muster/store/v1/record.proto",
 ];
 
+/// What an agent calls; with what these files need, that is all it speaks.
+const AGENT_SCHEMAS: [&str; 2] = ["muster/v1/enrollment.proto", "muster/v1/ingest.proto"];
+
+/// The compiled files, without comments: each byte is one that every agent carries.
+fn agent_descriptors(root: &Path) -> Vec<u8> {
+    let mut descriptors = protox::compile(AGENT_SCHEMAS, [root.join("schema")]).unwrap();
+    for file in &mut descriptors.file {
+        file.source_code_info = None;
+    }
+    prost::Message::encode_to_vec(&descriptors)
+}
+
 #[test]
 fn generated_code_is_current() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../proto");
@@ -27,6 +39,7 @@ fn generated_code_is_current() {
 
     let descriptors = protox::compile(SCHEMAS, [root.join("schema")]).unwrap();
     fs::write(fresh.path().join("descriptors.bin"), prost::Message::encode_to_vec(&descriptors)).unwrap();
+    fs::write(fresh.path().join("agent_descriptors.bin"), agent_descriptors(&root)).unwrap();
     let mut config = prost_build::Config::new();
     config.enable_type_names();
     tonic_prost_build::configure()

@@ -3,18 +3,18 @@
 //! Knows nothing of what is asked; each file here asks one thing.
 
 mod links;
+mod message;
 mod neighbours;
 mod sockets;
 
 use std::{io, time::Duration};
 
-use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_REQUEST, NetlinkDeserializable, NetlinkHeader, NetlinkMessage, NetlinkPayload,
-    NetlinkSerializable,
-};
+use netlink_packet_core::{NLM_F_DUMP, NLM_F_REQUEST, NetlinkHeader, NetlinkMessage, NetlinkPayload};
 use rustix::net::{
     AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType, socket_with, sockopt,
 };
+
+use message::Message;
 
 pub(super) use links::links;
 pub(super) use neighbours::neighbours;
@@ -27,11 +27,14 @@ const ANSWERS_LIMIT: usize = 65_536;
 /// The kernel answers at once or not at all.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// Sends one question and hands over every answer. No protocol is number 0, which is NETLINK_ROUTE.
-fn dump<M>(protocol: Option<Protocol>, question: M, mut each: impl FnMut(M)) -> io::Result<()>
-where
-    M: NetlinkSerializable + NetlinkDeserializable,
-{
+/// Sends one question and hands over the body of every answer of a kind. No protocol is number 0, which is
+/// NETLINK_ROUTE.
+fn dump(
+    protocol: Option<Protocol>,
+    question: Message,
+    kind: u16,
+    each: &mut dyn FnMut(&[u8]),
+) -> io::Result<()> {
     let mut header = NetlinkHeader::default();
     header.flags = NLM_F_DUMP | NLM_F_REQUEST;
     header.sequence_number = 1;
@@ -54,12 +57,12 @@ where
             return Ok(());
         }
         while !rest.is_empty() {
-            let (answer, length) = next::<M>(rest)?;
+            let (answer, length) = next(rest)?;
             match answer {
                 Some(NetlinkPayload::Done(_)) => return Ok(()),
                 Some(NetlinkPayload::Error(error)) => return Err(error.to_io()),
-                Some(NetlinkPayload::InnerMessage(inner)) => each(inner),
-                // Notices of the transport, and answers that this version of the library cannot read.
+                Some(NetlinkPayload::InnerMessage(inner)) if inner.kind == kind => each(&inner.body),
+                // Notices of the transport, and what wasn't asked for.
                 Some(_) | None => {}
             }
             answers += 1;
@@ -72,7 +75,7 @@ where
 }
 
 /// The first message of `bytes` and where the next one begins.
-fn next<M: NetlinkDeserializable>(bytes: &[u8]) -> io::Result<(Option<NetlinkPayload<M>>, usize)> {
+fn next(bytes: &[u8]) -> io::Result<(Option<NetlinkPayload<Message>>, usize)> {
     let cut_short = || io::Error::new(io::ErrorKind::InvalidData, "a netlink message is cut short");
     let length = bytes.first_chunk::<4>().map(|length| u32::from_ne_bytes(*length)).ok_or_else(cut_short)?;
     let length = usize::try_from(length).map_err(|_| cut_short())?;
@@ -86,14 +89,12 @@ fn next<M: NetlinkDeserializable>(bytes: &[u8]) -> io::Result<(Option<NetlinkPay
 
 #[cfg(test)]
 mod tests {
-    use netlink_packet_route::RouteNetlinkMessage;
-
     use super::*;
 
     #[test]
     fn nonsense_is_an_error() {
         for bytes in [&[][..], &[1, 2], &[3, 0, 0, 0, 0], &[200, 0, 0, 0, 0, 0, 0, 0]] {
-            assert!(next::<RouteNetlinkMessage>(bytes).is_err(), "{bytes:?} was accepted");
+            assert!(next(bytes).is_err(), "{bytes:?} was accepted");
         }
     }
 }

@@ -7,9 +7,11 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
-use netlink_packet_core::{DecodeError, NetlinkDeserializable, NetlinkHeader, NetlinkSerializable};
-
-use crate::host::{Socket, SocketProtocol, netlink::dump};
+use super::{
+    dump,
+    message::{Message, attributes},
+};
+use crate::host::{Socket, SocketProtocol};
 
 const SOCK_DIAG_BY_FAMILY: u16 = 20;
 const AF_INET: u8 = 2;
@@ -29,58 +31,20 @@ pub(in crate::host) fn sockets() -> io::Result<Vec<Socket>> {
     let mut found = Vec::new();
     for family in [AF_INET, AF_INET6] {
         for (protocol, states) in [(IPPROTO_TCP, LISTEN), (IPPROTO_UDP, UNCONNECTED)] {
-            let question = Diagnosis::Request { family, protocol, states };
-            dump(Some(rustix::net::netlink::SOCK_DIAG), question, |answer| {
-                if let Diagnosis::Answer(bytes) = answer {
-                    found.extend(socket(&bytes, protocol));
-                }
+            let question = question(family, protocol, states);
+            dump(Some(rustix::net::netlink::SOCK_DIAG), question, SOCK_DIAG_BY_FAMILY, &mut |answer| {
+                found.extend(socket(answer, protocol));
             })?;
         }
     }
     Ok(found)
 }
 
-/// A message of sock_diag, one way or the other.
-#[derive(Debug)]
-enum Diagnosis {
-    Request { family: u8, protocol: u8, states: u32 },
-    Answer(Vec<u8>),
-}
-
-impl NetlinkSerializable for Diagnosis {
-    fn message_type(&self) -> u16 {
-        SOCK_DIAG_BY_FAMILY
-    }
-
-    fn buffer_len(&self) -> usize {
-        match self {
-            Self::Request { .. } => REQUEST_BYTES,
-            Self::Answer(bytes) => bytes.len(),
-        }
-    }
-
-    fn serialize(&self, buffer: &mut [u8]) {
-        match self {
-            Self::Request { family, protocol, states } => {
-                buffer.fill(0);
-                if let [first, second, _, _, rest @ ..] = buffer {
-                    (*first, *second) = (*family, *protocol);
-                    if let Some(place) = rest.first_chunk_mut::<4>() {
-                        *place = states.to_ne_bytes();
-                    }
-                }
-            }
-            Self::Answer(bytes) => buffer.copy_from_slice(bytes),
-        }
-    }
-}
-
-impl NetlinkDeserializable for Diagnosis {
-    type Error = DecodeError;
-
-    fn deserialize(_header: &NetlinkHeader, payload: &[u8]) -> Result<Self, DecodeError> {
-        Ok(Self::Answer(payload.to_vec()))
-    }
+fn question(family: u8, protocol: u8, states: u32) -> Message {
+    let mut body = vec![family, protocol, 0, 0];
+    body.extend_from_slice(&states.to_ne_bytes());
+    body.resize(REQUEST_BYTES, 0);
+    Message { kind: SOCK_DIAG_BY_FAMILY, body }
 }
 
 fn socket(answer: &[u8], protocol: u8) -> Option<Socket> {
@@ -97,17 +61,9 @@ fn socket(answer: &[u8], protocol: u8) -> Option<Socket> {
     Some(Socket { protocol, address, port, uid, control_group: control_group(attributes) })
 }
 
-/// Attributes are a length, a type, the value, filled up to four bytes.
-fn control_group(mut attributes: &[u8]) -> Option<u64> {
-    loop {
-        let length = usize::from(u16::from_ne_bytes(*attributes.first_chunk()?));
-        let kind = u16::from_ne_bytes(*attributes.get(2..)?.first_chunk()?);
-        let value = attributes.get(4..length)?;
-        if kind == CGROUP_ID {
-            return Some(u64::from_ne_bytes(*value.first_chunk()?));
-        }
-        attributes = attributes.get(length.next_multiple_of(4)..)?;
-    }
+fn control_group(rest: &[u8]) -> Option<u64> {
+    let (_, value) = attributes(rest).find(|(kind, _)| *kind == CGROUP_ID)?;
+    Some(u64::from_ne_bytes(*value.first_chunk()?))
 }
 
 #[cfg(test)]

@@ -28,7 +28,7 @@ enum Action {
         /// The agent's id, as the list shows it
         #[arg(value_name = "ID")]
         id: AgentId,
-        /// Why, for the audit
+        /// Why, for the audit log, which keeps it for ever: name nobody
         #[arg(long, value_name = "TEXT")]
         reason: String,
     },

@@ -511,3 +511,35 @@ async fn a_period_s_pack_tells_everything_that_people_did_and_no_content() {
     assert_eq!(code, 0, "{said}");
     assert!(lines.iter().any(|line| matches!(line.line, Some(Line::Skipped(_)))));
 }
+
+#[tokio::test]
+async fn an_erased_person_leaves_log_and_packs_whole_and_was_never_named_in_them() {
+    let audited = Audited::new().await;
+    let csv = "serial,owner,owner_email\nPF1AAAAA,Jo Doe,jo@example.org\n";
+    audited.world.import(csv, true).await;
+    let before = audited.export(Scope::Asset(audited.device.clone())).await;
+    let person = audited.world.persons.find("jo@example.org").await.unwrap().unwrap();
+    assert!(audited.world.persons.erase(person, "operator/alice", audited.world.now()).await.unwrap());
+    let after = audited.export(Scope::Asset(audited.device.clone())).await;
+    let heads = [audited.head().await];
+    let Some(script) = Script::new(heads[0].key_text()) else { return };
+    for pack in [&before, &after] {
+        let (code, said) = script.run(pack, &heads, true);
+        assert_eq!(code, 0, "{said}");
+        for line in pack {
+            let text = json::to_value(line).to_string();
+            assert!(!text.contains("Jo Doe") && !text.contains("jo@example.org"), "{text}");
+            if let Some(Line::Entry(full)) = &line.line {
+                let values = full.folded.iter().flat_map(|it| &it.writes).map(|write| &write.value);
+                for value in values {
+                    assert!(!value.windows(6).any(|bytes| bytes == b"Jo Doe"));
+                }
+            }
+        }
+    }
+    let told = audited
+        .list(v1::ListAuditEntriesRequest { target: person.to_string(), ..Default::default() })
+        .await
+        .0;
+    assert!(told.len() == 1 && told[0].ends_with("person.erase"), "{told:?}");
+}

@@ -240,7 +240,7 @@ def check(pack, key, outside, say, show):
     for head in [head for left in heads.values() for head in left]:
         # A head of an entry before the first says nothing about this pack; one behind the last is of later, or the
         # log that the pack was cut from had lost its end.
-        if head.number > last and head.millis <= end.millis:
+        if head.number > last and head.millis < end.millis:
             say("the pack ends with entry %d, but %s was signed before it was made: the log's end was cut off" % (last, head.name))
         else:
             outside_scope += 1

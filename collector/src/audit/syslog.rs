@@ -5,8 +5,8 @@
 
 use std::{
     fmt,
-    io::{self, Write},
-    net::{TcpStream, ToSocketAddrs, UdpSocket},
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream, ToSocketAddrs, UdpSocket},
     os::unix::net::UnixDatagram,
     path::{Path, PathBuf},
     str::FromStr,
@@ -24,6 +24,9 @@ use rustls::{
 const PRIORITY: u8 = 13 * 8 + 5;
 /// How long a server may take.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a TLS server may take to close what we have closed.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 
 /// Where lines go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +129,14 @@ fn send_over_tls(address: &str, roots: Option<&Path>, message: &str) -> io::Resu
     write!(stream, "{} {message}", message.len())?;
     stream.flush()?;
     stream.conn.send_close_notify();
-    stream.flush()
+    stream.flush()?;
+    // Closing with something unread resets the connection, which may take the line away from the server again: it is
+    // given the time to read, and to close.
+    stream.sock.shutdown(Shutdown::Write)?;
+    stream.sock.set_read_timeout(Some(CLOSED_WITHIN))?;
+    let mut rest = [0; 4096];
+    while matches!(stream.sock.read(&mut rest), Ok(read) if read > 0) {}
+    Ok(())
 }
 
 /// To the first of the host's addresses that answers.
@@ -195,8 +205,6 @@ mod tests {
 
     #[test]
     fn a_line_arrives_over_tls_from_a_server_that_the_roots_vouch_for_and_no_other() {
-        use std::io::Read;
-
         let folder = tempfile::tempdir().unwrap();
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         let other = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();

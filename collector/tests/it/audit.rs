@@ -259,6 +259,7 @@ async fn whatever_is_done_to_a_pack_is_found_by_the_script() {
     let audited = Audited::new().await;
     let early = audited.head().await;
     token(&audited.world, 6).await;
+    audited.world.clock.advance(std::time::Duration::from_secs(60));
     let key = early.key_text();
     let Some(script) = Script::new(key.clone()) else { return };
     let mut lines = audited.export(Scope::Asset(audited.device.clone())).await;
@@ -518,6 +519,7 @@ async fn an_erased_person_leaves_log_and_packs_whole_and_was_never_named_in_them
     let csv = "serial,owner,owner_email\nPF1AAAAA,Jo Doe,jo@example.org\n";
     audited.world.import(csv, true).await;
     let before = audited.export(Scope::Asset(audited.device.clone())).await;
+    audited.world.clock.advance(std::time::Duration::from_secs(60));
     let person = audited.world.persons.find("jo@example.org").await.unwrap().unwrap();
     assert!(audited.world.persons.erase(person, "operator/alice", audited.world.now()).await.unwrap());
     let after = audited.export(Scope::Asset(audited.device.clone())).await;

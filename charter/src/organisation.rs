@@ -90,7 +90,7 @@ pub(crate) fn custom_fields(input: &mut Input, kinds: &[String]) -> BTreeMap<Str
             .collect();
         let of: Vec<String> =
             input.list::<Word>(&key("of"), Vec::new(), MAX_WORDS).into_iter().map(|word| word.0).collect();
-        if (kind == CustomKind::Choice) != !choices.is_empty() {
+        if (kind == CustomKind::Choice) == choices.is_empty() {
             input.refuse(&key("choices"), "goes with kind = \"choice\" and with no other; add or remove it");
         }
         if let Some(stranger) = of.iter().find(|word| !kinds.contains(word)) {

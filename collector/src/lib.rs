@@ -40,6 +40,7 @@ pub mod privacy;
 
 pub mod config;
 
+pub mod assess;
 pub mod testing;
 
 mod api;

@@ -1,10 +1,10 @@
 //! `muster assets`: devices and everything else that is owned, rented or paid for, in one list.
 
-use muster_proto::v1::{Device, ListDevicesResponse};
+use muster_proto::v1::ListDevicesResponse;
 
 use super::{
     bare_id,
-    devices::{self, List, model, value, worst},
+    devices::{self, List, category, holder, key, model, value, worst},
     list_note,
 };
 use crate::{
@@ -55,9 +55,9 @@ fn answer(response: ListDevicesResponse) -> Answer {
             Cell::text(asset.display_name.clone()),
             Cell::text(category(asset)),
             Cell::text(model(asset)),
-            Cell::text(first(asset, &["serial", "asset_tag", "asset_key"])),
+            Cell::text(key(asset)),
             Cell::text(value(asset, "state")),
-            Cell::text(first(asset, &["assigned_to", "owner"])),
+            Cell::text(holder(asset)),
             Cell::text(value(asset, "department")),
             Cell::pair(flags.join(", "), flags.join(" ")).in_tone(worst(asset)),
             Cell::text(bare_id(&asset.name)).in_tone(Tone::Quiet),
@@ -65,17 +65,4 @@ fn answer(response: ListDevicesResponse) -> Answer {
     }
     let notes = list_note(response.devices.len(), response.total_size, "asset", &response.next_page_token);
     Answer { json: Document::of(&response), grid, sheet: None, notes, shown_rows: None }
-}
-
-/// Of a record that names none: a device.
-fn category(asset: &Device) -> &str {
-    match value(asset, "category") {
-        "" => "device",
-        category => category,
-    }
-}
-
-/// The first of these fields that has a value.
-fn first<'a>(asset: &'a Device, fields: &[&str]) -> &'a str {
-    fields.iter().map(|field| value(asset, field)).find(|value| !value.is_empty()).unwrap_or_default()
 }

@@ -119,6 +119,29 @@ pub(super) fn value<'a>(device: &'a Device, field: &str) -> &'a str {
     device.fields.iter().find(|known| known.field == field).map_or("", |known| known.value.as_str())
 }
 
+/// The category; of a record that names none: a device.
+pub(super) fn category(asset: &Device) -> &str {
+    match value(asset, "category") {
+        "" => "device",
+        category => category,
+    }
+}
+
+/// By what people tell an asset: serial number, asset tag, or its key in the cloud or within its category.
+pub(super) fn key(asset: &Device) -> &str {
+    first(asset, &["serial", "asset_tag", "cloud.instance", "asset_key"])
+}
+
+/// Who has it, else who answers for it.
+pub(super) fn holder(asset: &Device) -> &str {
+    first(asset, &["assigned_to", "owner"])
+}
+
+/// The first of these fields that has a value.
+fn first<'a>(asset: &'a Device, fields: &[&str]) -> &'a str {
+    fields.iter().map(|field| value(asset, field)).find(|value| !value.is_empty()).unwrap_or_default()
+}
+
 /// Maker and model for people: the model's own name where there is one, the maker once.
 pub(super) fn model(device: &Device) -> String {
     let maker = value(device, "manufacturer");

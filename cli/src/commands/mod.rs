@@ -5,6 +5,7 @@
 
 mod adopt;
 mod agents;
+mod assess;
 mod assets;
 mod audit;
 mod audit_scan;
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Devices(devices::Words),
     /// List assets of every category: devices, peripherals, subscriptions, contracts, stock
     Assets(assets::Words),
+    /// Say what a folder of other systems' exports tells of an inventory: one HTML file, no collector and no agents
+    Assess(assess::Words),
     /// Show everything about one device
     Device(device::Words),
     /// List software titles and how many devices have them
@@ -103,9 +106,13 @@ pub(crate) struct Done {
 
 /// Runs a command.
 pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, Failure> {
-    if let Command::Charter(words) = &arguments.command
-        && let Some(answer) = charter::offline(words)
-    {
+    // What needs no collector doesn't ask for the settings of one either.
+    let alone = match &arguments.command {
+        Command::Charter(words) => charter::offline(words),
+        Command::Assess(words) => Some(assess::run(words, screen.now).await),
+        _ => None,
+    };
+    if let Some(answer) = alone {
         return Ok(Done { text: answer?.render(arguments.output, screen), failure: None });
     }
     let settings = config::read(arguments.config.as_deref())?;
@@ -114,6 +121,7 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
     let answer: Answer = match &arguments.command {
         Command::Devices(words) => devices::run(words, &session, screen).await,
         Command::Assets(words) => assets::run(words, &session, screen).await,
+        Command::Assess(words) => assess::run(words, screen.now).await,
         Command::Device(words) => device::run(words, &session, screen).await,
         Command::Software(words) => software::run(words, &session).await,
         Command::Flags(words) => flags::run(words, &session, screen).await,

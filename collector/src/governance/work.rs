@@ -77,7 +77,7 @@ pub fn items(counts: &[Count], assets: u64) -> Vec<Item> {
         items.push(joined(together(least).to_owned(), &own));
     }
     items.extend(rest.iter().map(|count| joined(alone(count.code).to_owned(), std::slice::from_ref(count))));
-    items.sort_by(|one, other| (other.severity, other.devices).cmp(&(one.severity, one.devices)));
+    items.sort_by_key(|item| std::cmp::Reverse((item.severity, item.devices)));
     items
 }
 

@@ -145,7 +145,7 @@ impl RowReader<'_> {
         let text = match self.profile.words_of(field) {
             None => text,
             Some(words) => match words.iter().find(|(word, _)| *word == text.to_lowercase()) {
-                Some((_, ours)) if ours.is_empty() => return Ok(None),
+                Some((_, "")) => return Ok(None),
                 Some((_, ours)) => (*ours).to_owned(),
                 None => {
                     notes.push(format!("{field} {} is a word of its own and was left out", shown(&text)));

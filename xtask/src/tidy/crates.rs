@@ -10,7 +10,7 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("charter", &["muster-common", "muster-config"]),
     ("agent", &["muster-common", "muster-config", "muster-proto"]),
     ("collector", &["muster-charter", "muster-common", "muster-config", "muster-proto"]),
-    ("cli", &["muster-charter", "muster-common", "muster-config", "muster-proto"]),
+    ("cli", &["muster-charter", "muster-collector", "muster-common", "muster-config", "muster-proto"]),
     ("bench", &["muster-agent", "muster-collector", "muster-common", "muster-proto"]),
     ("xtask", &[]),
     ("fuzz", &["muster-agent"]),
@@ -23,7 +23,7 @@ struct Dependency<'a> {
     text: &'a str,
 }
 
-/// `common ← proto ← {agent, collector, cli}`, `config ← {agent, collector, cli}`, `charter ← {collector, cli}`, `{agent, collector} ← bench`, xtask apart.
+/// `common ← proto ← {agent, collector, cli}`, `config ← {agent, collector, cli}`, `charter ← {collector, cli}`, `{agent, collector} ← bench`, `collector ← cli` for one command, xtask apart.
 pub(super) fn directions(sources: &[Source]) -> Vec<Violation> {
     let mut found = Vec::new();
     for (folder, manifest) in manifests(sources) {

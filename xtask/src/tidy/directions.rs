@@ -26,7 +26,7 @@ const POLICY: &[&str] = &["identity", "merge", "flags", "governance", "advisory"
 /// What rim and spine both need: who is it, what may it do, how is it written.
 const SERVING: &[&str] = &["tls", "authz", "audit", "privacy", "records", "metrics"];
 /// What puts the others together, the one mapping of errors to gRPC codes, and what tests share.
-const SHELL: &[&str] = &["status", "api", "app", "server", "config", "cli", "commands", "testing"];
+const SHELL: &[&str] = &["status", "api", "app", "server", "config", "cli", "commands", "testing", "assess"];
 /// What keeps and finds.
 const GROUND: &[&str] = &["store", "index"];
 

@@ -12,7 +12,7 @@ mod sightings;
 mod staff;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, btree_map::Entry},
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -271,10 +271,10 @@ impl Importer {
         }
         let mut persons: BTreeMap<String, PersonId> = BTreeMap::new();
         for text in named.filter_map(PersonName::key) {
-            if !persons.contains_key(&text) {
+            if let Entry::Vacant(free) = persons.entry(text) {
                 // Whoever isn't there yet would be made; any other id says as much.
-                let known = self.persons.find(&text).await?;
-                persons.insert(text, known.unwrap_or_else(PersonId::random));
+                let known = self.persons.find(free.key()).await?;
+                free.insert(known.unwrap_or_else(PersonId::random));
             }
         }
         Ok(persons)

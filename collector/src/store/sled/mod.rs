@@ -50,6 +50,16 @@ impl View {
     /// The values of keys, all from between the same two batches.
     pub(crate) fn get(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
         let _between_batches = self.summary.read().unwrap_or_else(PoisonError::into_inner);
+        self.get_all(keys)
+    }
+
+    /// The same at once; none while a batch is being applied, which would have to be waited for.
+    pub(crate) fn get_now(&self, keys: &[Key]) -> Option<Result<Vec<Option<Versioned>>, StoreError>> {
+        let _between_batches = self.summary.try_read().ok()?;
+        Some(self.get_all(keys))
+    }
+
+    fn get_all(&self, keys: &[Key]) -> Result<Vec<Option<Versioned>>, StoreError> {
         keys.iter()
             .map(|key| {
                 let Some(piece) = self.db.get(record::record_key(key.as_bytes())).map_err(view_error)? else {

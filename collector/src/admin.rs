@@ -201,12 +201,12 @@ impl admin_server::Admin for AdminService {
     ) -> Result<Response<v1::ImportResponse>, Status> {
         let actor = Actor::of(&request)?.clone();
         let request = request.into_inner();
-        let (source, apply) = (request.source.clone(), request.apply);
+        let apply = request.apply;
         let response = import::service::run(&self.importer, request, &actor.name)
             .await
             .map_err(|error| status::import(&error))?;
         if apply {
-            import::service::log(&source, &actor.name, &response);
+            import::service::log(&response.source, &actor.name, &response);
         }
         Ok(Response::new(response))
     }

@@ -95,8 +95,13 @@ impl Assessment {
         *count += 1;
         // Two lists of one kind are two sources, or the second would take the first one's rows for its own.
         let source = if *count == 1 { known.source.to_owned() } else { format!("{}-{count}", known.source) };
-        let request =
-            v1::ImportRequest { source: source.clone(), format: name.to_owned(), content, apply: true };
+        let request = v1::ImportRequest {
+            source: source.clone(),
+            format: name.to_owned(),
+            content,
+            apply: true,
+            ..v1::ImportRequest::default()
+        };
         let report = service::run(&self.importer, request, ACTOR)
             .await
             .map_err(|source| NotTaken::Failed { format: name, source })?;

@@ -135,6 +135,8 @@ const METHODS: &[(&str, Needs)] = &[
     ("/muster.v1.Lifecycle/CreateHandover", Needs::AnyOf(HANDLERS)),
     ("/muster.v1.Lifecycle/AcknowledgeHandover", Needs::AnyOf(REQUESTERS)),
     ("/muster.v1.Lifecycle/ScanAudit", Needs::AnyOf(HANDLERS)),
+    ("/muster.v1.Records/SaveMapping", Needs::Role(Role::Procurement)),
+    ("/muster.v1.Records/ListMappings", Needs::Role(Role::Procurement)),
     ("/grpc.health.v1.Health/Check", Needs::Account),
     ("/grpc.health.v1.Health/Watch", Needs::Account),
     ("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo", Needs::Account),

@@ -95,7 +95,8 @@ pub fn persons(error: &PersonsError) -> Status {
 pub fn import(error: &ServiceError) -> Status {
     match error {
         ServiceError::Name(invalid) => Status::invalid_argument(invalid.to_string()),
-        ServiceError::File(_) => Status::invalid_argument(error.to_string()),
+        ServiceError::File(_) | ServiceError::Options(_) => Status::invalid_argument(error.to_string()),
+        ServiceError::NoSuchMapping { .. } => Status::not_found(error.to_string()),
         ServiceError::Rows(failed) => match failed {
             ImportFailed::Row { source, .. } => {
                 let status = observe(source);

@@ -18,6 +18,7 @@ pub mod flag;
 
 pub mod observation;
 pub mod person;
+pub mod scanner;
 
 pub mod governance;
 

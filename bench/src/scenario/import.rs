@@ -172,7 +172,8 @@ async fn measure(file: &File, rows: u32) -> Result<Imported> {
             Content::Bytes(content) => {
                 bytes = content.len() as u64;
                 let (source, format) = (file.source.to_owned(), file.format.to_owned());
-                let job = Job { source, format, content, apply: true };
+                let (mapping, settings) = (String::new(), Vec::new());
+                let job = Job { source, format, mapping, settings, content, apply: true };
                 let response = service::run_job(&importer, job, "bench", &Progress::default()).await?;
                 [response.created, response.updated, response.unchanged, response.conflicts, response.refused]
             }

@@ -181,6 +181,7 @@ impl World {
             format: "purchase-csv".to_owned(),
             content: format!("{heading}\n{row}\n").into_bytes(),
             apply: true,
+            ..Default::default()
         };
         let answer = self.admin.clone().import(request).await.unwrap().into_inner();
         assert_eq!(answer.rows.len(), 1, "{answer:?}");

@@ -13,7 +13,7 @@ use muster_proto::{
     v1::{ImportBegin, ImportOutcome, ImportResponse},
 };
 
-use super::{bare_id, carried, grouped, refused, upload};
+use super::{bare_id, carried, grouped, mapping, refused, upload};
 use crate::{
     connection::Session,
     failure::{Failure, Kind},
@@ -32,12 +32,18 @@ pub(crate) struct Words {
     /// The file; - reads standard input
     #[arg(value_name = "FILE", required = true)]
     file: Option<PathBuf>,
-    /// What to call the source of these rows; the same name every time
-    #[arg(long, value_name = "NAME", default_value = "purchase", value_parser = |text: &str| ImportName::new(text))]
-    source: ImportName,
-    /// What kind of file it is
-    #[arg(long, value_name = "FORMAT", default_value = "purchase-csv", value_parser = ["purchase-csv"])]
+    /// What to call the source of these rows; the same name every time [default: the format's own, such as purchase]
+    #[arg(long, visible_alias = "name", value_name = "NAME", value_parser = |text: &str| ImportName::new(text))]
+    source: Option<ImportName>,
+    /// What kind of file it is; auto tells by what stands in it
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
     format: String,
+    /// Choices that were kept under this name with muster import mapping save
+    #[arg(long, value_name = "NAME", value_parser = |text: &str| ImportName::new(text))]
+    mapping: Option<ImportName>,
+    /// A choice about the file, such as dates=day-first, company=NAME, columns.HEADING=serial; again for more
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    settings: Vec<String>,
     /// Take the rows in, instead of only showing what would happen
     #[arg(long)]
     apply: bool,
@@ -49,6 +55,8 @@ enum Action {
     Agent(carried::Words),
     /// List the rows that could not be used, as they stand in their files
     Refused(refused::Words),
+    /// Keep what was chosen about a kind of file, so that the next one needs no choices
+    Mapping(mapping::Words),
 }
 
 impl Words {
@@ -56,7 +64,7 @@ impl Words {
     pub(crate) fn of_agents(&self) -> Option<&carried::Words> {
         match self.action.as_ref()? {
             Action::Agent(words) => Some(words),
-            Action::Refused(_) => None,
+            Action::Refused(_) | Action::Mapping(_) => None,
         }
     }
 
@@ -64,7 +72,15 @@ impl Words {
     pub(crate) fn of_refused(&self) -> Option<&refused::Words> {
         match self.action.as_ref()? {
             Action::Refused(words) => Some(words),
-            Action::Agent(_) => None,
+            Action::Agent(_) | Action::Mapping(_) => None,
+        }
+    }
+
+    /// The words for mappings, if it is about those.
+    pub(crate) fn of_mappings(&self) -> Option<&mapping::Words> {
+        match self.action.as_ref()? {
+            Action::Mapping(words) => Some(words),
+            Action::Agent(_) | Action::Refused(_) => None,
         }
     }
 
@@ -76,9 +92,11 @@ impl Words {
 /// Sends the file and shows what became of its rows.
 pub(crate) async fn run(words: &Words, session: &Session) -> Result<Answer, Failure> {
     let begin = ImportBegin {
-        source: words.source.as_str().to_owned(),
+        source: words.source.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
         format: words.format.clone(),
         apply: words.apply,
+        mapping: words.mapping.as_ref().map(|name| name.as_str().to_owned()).unwrap_or_default(),
+        settings: words.settings.clone(),
     };
     let response = upload::send(session, begin, read(words.file())?).await?;
     Ok(answer(&response, words))
@@ -148,7 +166,7 @@ fn answer(response: &ImportResponse, words: &Words) -> Answer {
         notes.push(format!("Done: {counts}."));
     } else {
         notes.push(format!("Dry run: {counts}. Nothing was changed."));
-        notes.push(format!("To take them in: {}", command(words)));
+        notes.push(format!("To take them in: {}", command(words, response)));
     }
     if total > SHOWN_ROWS {
         notes.insert(
@@ -159,12 +177,22 @@ fn answer(response: &ImportResponse, words: &Words) -> Answer {
     Answer { json: Document::of(response), grid, sheet: None, notes, shown_rows: Some(SHOWN_ROWS) }
 }
 
-/// The same command, so that it can be copied.
-fn command(words: &Words) -> String {
-    let path = words.file().display().to_string();
-    let plain = |letter: char| letter.is_alphanumeric() || "/._-".contains(letter);
-    let file = if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', "'\\''")) };
-    format!("muster import {file} --source {} --apply", words.source.as_str())
+/// The same command with what was found out, so that it can be copied.
+fn command(words: &Words, response: &ImportResponse) -> String {
+    let quoted = |text: &str| {
+        let plain = |letter: char| letter.is_alphanumeric() || "/._-=,:@+".contains(letter);
+        if text.chars().all(plain) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+    };
+    let mut line = format!("muster import {}", quoted(&words.file().display().to_string()));
+    line.push_str(&format!(" --format {} --source {}", response.format, response.source));
+    if let Some(mapping) = &words.mapping {
+        line.push_str(&format!(" --mapping {}", mapping.as_str()));
+    }
+    for setting in &words.settings {
+        line.push_str(&format!(" --set {}", quoted(setting)));
+    }
+    line.push_str(" --apply");
+    line
 }
 
 fn outcome(outcome: ImportOutcome) -> (&'static str, Tone) {
@@ -201,8 +229,10 @@ mod tests {
         Words {
             action: None,
             file: Some(PathBuf::from("my purchases.csv")),
-            source: ImportName::new("purchase").unwrap(),
-            format: "purchase-csv".to_owned(),
+            source: None,
+            format: "auto".to_owned(),
+            mapping: None,
+            settings: vec!["company=Nordlicht GmbH".to_owned()],
             apply,
         }
     }
@@ -221,6 +251,8 @@ mod tests {
             created: 1,
             refused: 1,
             remarks: vec!["cells are separated by a semicolon".to_owned()],
+            format: "purchase-csv".to_owned(),
+            source: "purchase".to_owned(),
             ..ImportResponse::default()
         };
         check_table(
@@ -232,7 +264,7 @@ ROW  OUTCOME  REASON                                         DEVICE
 
 cells are separated by a semicolon
 Dry run: 1 new, 1 refused. Nothing was changed.
-To take them in: muster import 'my purchases.csv' --source purchase --apply",
+To take them in: muster import 'my purchases.csv' --format purchase-csv --source purchase --set 'company=Nordlicht GmbH' --apply",
         );
         let text = answer(&response, &words(true)).render(Format::Table, &screen());
         assert!(text.contains("Done: 1 new, 1 refused.") && !text.contains("--apply"), "{text}");

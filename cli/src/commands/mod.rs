@@ -20,6 +20,7 @@ mod flags;
 mod handover;
 mod import;
 mod lookup;
+mod mapping;
 mod persons;
 mod reconcile;
 mod refused;
@@ -133,7 +134,10 @@ pub(crate) async fn run(arguments: &Arguments, screen: &Screen) -> Result<Done, 
             }),
             None => match words.of_refused() {
                 Some(words) => refused::run(words, &session, screen).await,
-                None => import::run(words, &session).await,
+                None => match words.of_mappings() {
+                    Some(words) => mapping::run(words, &session, screen).await,
+                    None => import::run(words, &session).await,
+                },
             },
         },
         Command::Persons(words) => persons::run(words, &session, screen).await,

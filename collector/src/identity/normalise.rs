@@ -2,7 +2,7 @@
 //!
 //! What comes out is for comparing and for the keys of the store; what people see is the text as it was reported.
 
-use muster_common::inventory::MacAddress;
+use muster_common::{inventory::MacAddress, scanner::without_prefix};
 use unicode_normalization::UnicodeNormalization;
 
 use super::placeholder;
@@ -33,15 +33,7 @@ pub fn imported_serial(text: &str, maker: Option<&str>) -> Result<Option<String>
         return Err(RoundedNumber { text: clean.chars().take(64).collect() });
     }
     let Some(upper) = serial(&clean) else { return Ok(None) };
-    let plain = match maker {
-        // `1S`, the ten characters of machine type and model, then the serial number.
-        Some("lenovo") | None if upper.len() >= 18 && upper.is_ascii() && upper.starts_with("1S") => {
-            &upper[12..]
-        }
-        // Apple's own numbers have 12 or 10 characters; a scanner adds an `S`.
-        Some("apple") if matches!(upper.len(), 11 | 13) && upper.starts_with('S') => &upper[1..],
-        Some(_) | None => &upper,
-    };
+    let plain = without_prefix(&upper, maker).unwrap_or(&upper);
     Ok(Some(plain.to_owned()))
 }
 

@@ -132,6 +132,23 @@ impl records_server::Records for RecordsService {
         });
         Ok(Response::new(ReceiverStream::new(stream)))
     }
+
+    async fn save_mapping(
+        &self,
+        request: Request<v1::SaveMappingRequest>,
+    ) -> Result<Response<v1::SaveMappingResponse>, Status> {
+        let actor = Actor::of(&request)?.name.clone();
+        let response = service::save_mapping(&self.importer, request.into_inner(), &actor).await;
+        response.map(Response::new).map_err(|error| status::import(&error))
+    }
+
+    async fn list_mappings(
+        &self,
+        _request: Request<v1::ListMappingsRequest>,
+    ) -> Result<Response<v1::ListMappingsResponse>, Status> {
+        let response = service::list_mappings(&self.importer).await;
+        response.map(Response::new).map_err(|error| status::import(&error))
+    }
 }
 
 /// Puts a file together from its parts.
@@ -147,8 +164,8 @@ async fn receive(mut parts: Streaming<v1::ImportPart>) -> Result<Job, Status> {
             }
             (None, None) => return Err(Status::invalid_argument("the first part says what the file is")),
             (Some(Some(v1::import_part::Part::Begin(begin))), None) => {
-                let v1::ImportBegin { source, format, apply } = begin;
-                job = Some(Job { source, format, content: Vec::new(), apply });
+                let v1::ImportBegin { source, format, apply, mapping, settings } = begin;
+                job = Some(Job { source, format, mapping, settings, content: Vec::new(), apply });
             }
             (Some(Some(v1::import_part::Part::Content(bytes))), Some(job)) => {
                 if job.content.len() + bytes.len() > IMPORT_FILE_BYTES {
@@ -175,7 +192,7 @@ async fn tell(
     actor: &str,
     events: &mpsc::Sender<Result<v1::ImportEvent, Status>>,
 ) -> Result<(), Status> {
-    let (source, apply) = (job.source.clone(), job.apply);
+    let apply = job.apply;
     let progress = Progress::default();
     let mut work = std::pin::pin!(service::run_job(importer, job, actor, &progress));
     let done = loop {
@@ -191,7 +208,7 @@ async fn tell(
     };
     let mut response = done.map_err(|error: ServiceError| status::import(&error))?;
     if apply {
-        service::log(&source, actor, &response);
+        service::log(&response.source, actor, &response);
     }
     let mut rows = std::mem::take(&mut response.rows).into_iter();
     loop {

@@ -3,7 +3,7 @@
 //! Knows nothing of which identifier decides: it only makes the same thing look the same, and refuses what a
 //! spreadsheet has destroyed.
 
-use muster_common::inventory::MacAddress;
+use muster_common::{inventory::MacAddress, scanner::without_prefix};
 use unicode_normalization::UnicodeNormalization;
 
 use super::cells::{shown, unquoted};
@@ -30,7 +30,7 @@ fn is_invisible(letter: char) -> bool {
 /// A serial number, without what a scanner puts before it.
 pub(super) fn serial(cell: &str, maker: Option<&str>) -> Result<String, String> {
     let key = whole(cell, "serial")?;
-    Ok(without_scanner_prefix(&key, maker).map_or_else(|| key.clone(), str::to_owned))
+    Ok(without_prefix(&key, maker).map_or_else(|| key.clone(), str::to_owned))
 }
 
 /// An asset tag within its scheme.
@@ -113,33 +113,6 @@ fn is_scientific(key: &str) -> bool {
         && fraction.is_none_or(is_number)
         && is_number(digits)
         && (has_sign || fraction.is_some())
-}
-
-/// The serial number behind `1S` and the machine type (Lenovo) or behind `S` (Apple), if there is such a prefix.
-///
-/// Only lengths that these makers print on a label are taken apart, and only if the maker is theirs or not known.
-fn without_scanner_prefix<'a>(key: &'a str, maker: Option<&str>) -> Option<&'a str> {
-    if !key.is_ascii() || !key.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
-        return None;
-    }
-    let maker = maker.map(str::to_lowercase);
-    let is_maker =
-        |names: &[&str]| maker.as_deref().map(|maker| names.iter().any(|name| maker.contains(name)));
-    if is_maker(&["lenovo", "ibm"]).unwrap_or(true)
-        && key.strip_prefix("1S").is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
-    {
-        // 1S, a type of ten characters and a serial of eight; before 2011 seven and seven.
-        return match key.len() {
-            20 => key.get(12..),
-            16 => key.get(9..),
-            _ => None,
-        };
-    }
-    if is_maker(&["apple"]) == Some(true) {
-        // Apple's serials have twelve characters, or ten since 2021; older ones of eleven may begin with S themselves.
-        return key.strip_prefix('S').filter(|rest| matches!(rest.len(), 10 | 12) && !key.starts_with("SG"));
-    }
-    None
 }
 
 #[cfg(test)]

@@ -83,7 +83,8 @@ pub type Reader = fn(&[u8], &Options, &Placeholders) -> Result<ImportedFile, Imp
 /// The name under which the format is asked for that is told by the file itself.
 pub const AUTO: &str = "auto";
 
-/// Reads a file of at most [`IMPORT_FILE_BYTES`] in one of the formats; [`AUTO`] is whichever the file looks most like.
+/// Reads a file of at most [`IMPORT_FILE_BYTES`] in one of the formats, and says which; [`AUTO`] is whichever the file
+/// looks most like.
 ///
 /// # Errors
 /// When the file can't be used as a whole; rows that can't be used are no error.
@@ -92,22 +93,22 @@ pub fn read(
     content: &[u8],
     options: &Options,
     placeholders: &Placeholders,
-) -> Result<ImportedFile, ImportError> {
+) -> Result<(&'static Format, ImportedFile), ImportError> {
     if content.len() > IMPORT_FILE_BYTES {
         return Err(ImportError::TooLong { bytes: content.len() });
     }
     if format == AUTO {
         let found = recognise(content);
-        let Some(best) = found.first() else { return Err(ImportError::NotRecognised) };
-        let Some(format) = formats::find(best.format) else { return Err(ImportError::NotRecognised) };
-        let mut file = (format.reader)(content, options, placeholders)?;
+        let best = found.first().ok_or(ImportError::NotRecognised)?;
+        let found = formats::find(best.format).ok_or(ImportError::NotRecognised)?;
+        let mut file = (found.reader)(content, options, placeholders)?;
         file.remarks.insert(0, format!("the file was taken for {}: {}", best.format, best.why));
-        return Ok(file);
+        return Ok((found, file));
     }
-    let Some(format) = formats::find(format) else {
+    let Some(found) = formats::find(format) else {
         return Err(ImportError::UnknownFormat { format: format.chars().take(64).collect() });
     };
-    (format.reader)(content, options, placeholders)
+    Ok((found, (found.reader)(content, options, placeholders)?))
 }
 
 /// What stands where an identifier should and is none, such as `To be filled by O.E.M.`; the identity rules know.

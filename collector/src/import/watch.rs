@@ -105,8 +105,13 @@ impl Watcher {
         let reading = path.to_owned();
         let outcome = match blocking(move || read(&reading)).await {
             Ok(content) => {
+                let source = watched.name.as_str().to_owned();
+                // A mapping that is kept under the import's own name holds for it; a store that can't be read fails below.
+                let is_kept = matches!(importer.mapping(&watched.name).await, Ok(Some(_)));
                 let job = Job {
-                    source: watched.name.as_str().to_owned(),
+                    mapping: if is_kept { source.clone() } else { String::new() },
+                    settings: Vec::new(),
+                    source,
                     format: watched.format.clone(),
                     content,
                     apply: true,

@@ -3,7 +3,7 @@
 use muster_common::{
     id::{AgentId, DeviceId, EnrollmentId, ExceptionId, PersonId, RequestId},
     inventory::SectionName,
-    source::SubjectKey,
+    source::{ImportName, SubjectKey},
 };
 
 use crate::store::{InvalidKey, Key};
@@ -26,6 +26,8 @@ pub const HISTORIES: &[u8] = b"h/";
 pub const CHARTERS: &[u8] = b"g/";
 /// Exceptions from findings.
 pub const EXCEPTIONS: &[u8] = b"x/";
+/// What was chosen about kinds of files that are imported.
+pub const MAPPINGS: &[u8] = b"k/m/";
 /// Rows of imports that could not be used.
 pub const REFUSED_ROWS: &[u8] = b"r/";
 /// Requests to buy something.
@@ -123,6 +125,11 @@ pub fn exception(id: ExceptionId) -> Key {
 /// The prefix of the rows of one import that could not be used.
 pub fn refused_rows_of(source: &str) -> Vec<u8> {
     [REFUSED_ROWS, source.as_bytes(), b"/"].concat()
+}
+
+/// A mapping of an import.
+pub fn mapping(name: &ImportName) -> Key {
+    short(MAPPINGS, name.as_str().as_bytes())
 }
 
 /// A row of an import that could not be used, by a digest of its content.

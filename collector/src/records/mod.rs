@@ -82,6 +82,7 @@ plain!(
     Handover,
     HistoryEntry,
     IdentifierClaims,
+    ImportMapping,
     Person,
     PersonReference,
     PurchaseRequest,

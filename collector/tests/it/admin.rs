@@ -104,6 +104,7 @@ async fn nothing_changes_for_a_call_that_came_past_the_door() {
         format: "purchase-csv".to_owned(),
         content: b"serial\nPF0AAAAA\n".to_vec(),
         apply: true,
+        ..Default::default()
     };
     assert_eq!(world.admin.import(Request::new(import)).await.unwrap_err().code(), Code::PermissionDenied);
     assert_eq!(world.store.position().await, before);
@@ -219,7 +220,7 @@ async fn a_bad_file_is_refused_as_a_whole() {
     let world = World::new();
     let import = async |source: &str, format: &str, content: &[u8]| {
         let (source, format, content) = (source.to_owned(), format.to_owned(), content.to_vec());
-        let request = v1::ImportRequest { source, format, content, apply: true };
+        let request = v1::ImportRequest { source, format, content, apply: true, ..Default::default() };
         world.admin.import(by_alice(request)).await.unwrap_err()
     };
     for (source, format, content, expected) in [

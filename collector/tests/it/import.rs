@@ -64,6 +64,7 @@ impl World {
             format: "purchase-csv".to_owned(),
             content: text.as_bytes().to_vec(),
             apply,
+            ..Default::default()
         };
         service::run(&self.importer, request, "operator:test").await.unwrap()
     }
@@ -205,6 +206,7 @@ async fn a_file_that_cannot_be_read_says_why() {
         format: "purchase-csv".to_owned(),
         content: Vec::new(),
         apply: false,
+        ..Default::default()
     };
     let error = service::run(&world.importer, request.clone(), "x").await.unwrap_err();
     assert!(matches!(error, service::ServiceError::Name(_)), "{error}");

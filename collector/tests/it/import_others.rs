@@ -19,7 +19,7 @@ fn take(format: &str, content: &[u8]) -> ImportedFile {
         uuid: Importer::is_placeholder_uuid,
         mac: Importer::is_placeholder_mac,
     };
-    read(format, content, &Options::default(), &placeholders).unwrap()
+    read(format, content, &Options::default(), &placeholders).unwrap().1
 }
 
 fn asset(record: &AssetRecord) -> String {
@@ -199,7 +199,7 @@ fn hostile_files_are_refused_or_read_and_nothing_more() {
         for format in formats {
             // Refusing is an answer; what must not happen is a panic or a row that isn't in the file.
             if let Ok(file) = read(format, text, &Options::default(), &placeholders) {
-                assert!(file.rows.len() <= text.len());
+                assert!(file.1.rows.len() <= text.len());
             }
         }
     }

@@ -5,6 +5,7 @@ mod admin;
 mod audit;
 mod carried;
 mod charter;
+mod formats;
 mod identity_cases;
 mod import;
 mod import_others;

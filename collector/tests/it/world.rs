@@ -233,6 +233,7 @@ impl World {
             format: "purchase-csv".to_owned(),
             content: csv.as_bytes().to_vec(),
             apply,
+            ..Default::default()
         };
         self.admin.import(by_alice(request)).await.unwrap().into_inner()
     }

@@ -1177,3 +1177,23 @@ impl ::prost::Name for Exception {
         "/muster.store.v1.Exception".into()
     }
 }
+/// What was chosen about a kind of file that is imported.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ImportMapping {
+    #[prost(string, tag = "1")]
+    pub toml: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub changed_by: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub changed_ms: i64,
+}
+impl ::prost::Name for ImportMapping {
+    const NAME: &'static str = "ImportMapping";
+    const PACKAGE: &'static str = "muster.store.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.store.v1.ImportMapping".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.store.v1.ImportMapping".into()
+    }
+}

@@ -266,10 +266,11 @@ impl ::prost::Name for RevokeAgentResponse {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportRequest {
-    /// The import's name, the source of its claims: import:<source>. Lower-case letters, digits, hyphens.
+    /// The import's name, the source of its claims: import:<source>. Lower-case letters, digits, hyphens. Empty: the
+    /// format's own.
     #[prost(string, tag = "1")]
     pub source: ::prost::alloc::string::String,
-    /// Only "purchase-csv" now.
+    /// One of the formats, or "auto": whichever the file looks most like.
     #[prost(string, tag = "2")]
     pub format: ::prost::alloc::string::String,
     /// The file, at most 16 MiB.
@@ -278,6 +279,12 @@ pub struct ImportRequest {
     /// False: a dry run.
     #[prost(bool, tag = "4")]
     pub apply: bool,
+    /// A mapping that was kept under this name; empty: none.
+    #[prost(string, tag = "5")]
+    pub mapping: ::prost::alloc::string::String,
+    /// Choices that go over the mapping's, KEY=VALUE each, such as "dates=day-first".
+    #[prost(string, repeated, tag = "6")]
+    pub settings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for ImportRequest {
     const NAME: &'static str = "ImportRequest";
@@ -309,6 +316,12 @@ pub struct ImportResponse {
     /// How the file was understood: separator, columns that were ignored; a sentence each.
     #[prost(string, repeated, tag = "8")]
     pub remarks: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The format that it was read in.
+    #[prost(string, tag = "9")]
+    pub format: ::prost::alloc::string::String,
+    /// The import's name.
+    #[prost(string, tag = "10")]
+    pub source: ::prost::alloc::string::String,
 }
 impl ::prost::Name for ImportResponse {
     const NAME: &'static str = "ImportResponse";
@@ -10164,12 +10177,20 @@ impl ::prost::Name for ImportPart {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ImportBegin {
+    /// Empty: the format's own.
     #[prost(string, tag = "1")]
     pub source: ::prost::alloc::string::String,
+    /// One of the formats, or "auto".
     #[prost(string, tag = "2")]
     pub format: ::prost::alloc::string::String,
     #[prost(bool, tag = "3")]
     pub apply: bool,
+    /// A mapping that was kept under this name; empty: none.
+    #[prost(string, tag = "4")]
+    pub mapping: ::prost::alloc::string::String,
+    /// Choices that go over the mapping's, KEY=VALUE each.
+    #[prost(string, repeated, tag = "5")]
+    pub settings: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
 }
 impl ::prost::Name for ImportBegin {
     const NAME: &'static str = "ImportBegin";
@@ -10179,6 +10200,89 @@ impl ::prost::Name for ImportBegin {
     }
     fn type_url() -> ::prost::alloc::string::String {
         "/muster.v1.ImportBegin".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Mapping {
+    /// Lower-case letters, digits, hyphens.
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// The choices, as TOML.
+    #[prost(string, tag = "2")]
+    pub toml: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub changed_by: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "4")]
+    pub change_time: ::core::option::Option<::prost_types::Timestamp>,
+}
+impl ::prost::Name for Mapping {
+    const NAME: &'static str = "Mapping";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.Mapping".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.Mapping".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SaveMappingRequest {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// At most 64 KiB; empty: it is no longer kept.
+    #[prost(string, tag = "2")]
+    pub toml: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SaveMappingRequest {
+    const NAME: &'static str = "SaveMappingRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.SaveMappingRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.SaveMappingRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SaveMappingResponse {
+    #[prost(string, tag = "1")]
+    pub position: ::prost::alloc::string::String,
+}
+impl ::prost::Name for SaveMappingResponse {
+    const NAME: &'static str = "SaveMappingResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.SaveMappingResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.SaveMappingResponse".into()
+    }
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListMappingsRequest {}
+impl ::prost::Name for ListMappingsRequest {
+    const NAME: &'static str = "ListMappingsRequest";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListMappingsRequest".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListMappingsRequest".into()
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListMappingsResponse {
+    #[prost(message, repeated, tag = "1")]
+    pub mappings: ::prost::alloc::vec::Vec<Mapping>,
+}
+impl ::prost::Name for ListMappingsResponse {
+    const NAME: &'static str = "ListMappingsResponse";
+    const PACKAGE: &'static str = "muster.v1";
+    fn full_name() -> ::prost::alloc::string::String {
+        "muster.v1.ListMappingsResponse".into()
+    }
+    fn type_url() -> ::prost::alloc::string::String {
+        "/muster.v1.ListMappingsResponse".into()
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -10465,6 +10569,55 @@ pub mod records_client {
                 .insert(GrpcMethod::new("muster.v1.Records", "ImportFile"));
             self.inner.streaming(req, path, codec).await
         }
+        /// Keeps what was chosen about a kind of file, under a name, in place of what was kept there.
+        pub async fn save_mapping(
+            &mut self,
+            request: impl tonic::IntoRequest<super::SaveMappingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SaveMappingResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/SaveMapping",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "SaveMapping"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_mappings(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListMappingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMappingsResponse>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/muster.v1.Records/ListMappings",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("muster.v1.Records", "ListMappings"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -10524,6 +10677,21 @@ pub mod records_server {
             &self,
             request: tonic::Request<tonic::Streaming<super::ImportPart>>,
         ) -> std::result::Result<tonic::Response<Self::ImportFileStream>, tonic::Status>;
+        /// Keeps what was chosen about a kind of file, under a name, in place of what was kept there.
+        async fn save_mapping(
+            &self,
+            request: tonic::Request<super::SaveMappingRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::SaveMappingResponse>,
+            tonic::Status,
+        >;
+        async fn list_mappings(
+            &self,
+            request: tonic::Request<super::ListMappingsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListMappingsResponse>,
+            tonic::Status,
+        >;
     }
     #[derive(Debug)]
     pub struct RecordsServer<T> {
@@ -10862,6 +11030,96 @@ pub mod records_server {
                                 max_encoding_message_size,
                             );
                         let res = grpc.streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/SaveMapping" => {
+                    #[allow(non_camel_case_types)]
+                    struct SaveMappingSvc<T: Records>(pub Arc<T>);
+                    impl<
+                        T: Records,
+                    > tonic::server::UnaryService<super::SaveMappingRequest>
+                    for SaveMappingSvc<T> {
+                        type Response = super::SaveMappingResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::SaveMappingRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::save_mapping(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = SaveMappingSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/muster.v1.Records/ListMappings" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListMappingsSvc<T: Records>(pub Arc<T>);
+                    impl<
+                        T: Records,
+                    > tonic::server::UnaryService<super::ListMappingsRequest>
+                    for ListMappingsSvc<T> {
+                        type Response = super::ListMappingsResponse;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListMappingsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as Records>::list_mappings(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListMappingsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
                         Ok(res)
                     };
                     Box::pin(fut)

@@ -10,15 +10,13 @@ use muster_common::{
     device::{Device, Field, Value},
     id::PersonId,
     observation::{AssetRecord, PersonName, RecordIdentifiers, RecordValue},
-    source::ImportName,
-    time::Timestamp,
 };
 use tokio::task::JoinSet;
 
 use super::{ImportFailed, Importer, Numbered, RowOutcome, RowReport, Run};
 use crate::{
     pipeline::{
-        observation::{Attachment, Observation, Outcome, Speaker},
+        observation::{Attachment, Carrier, Observation, Outcome, Speaker},
         preview::Preview,
     },
     records::{Read, key},
@@ -52,7 +50,7 @@ impl Importer {
         // Rows of this file about the same machine, which would meet each other only if they were taken in.
         let mut earlier: HashMap<String, u32> = HashMap::new();
         for Numbered { number, record, .. } in rows {
-            let observation = observe(run.import, &record, &persons, run.now);
+            let observation = observe(run, &record, &persons);
             let failed = |source| ImportFailed::Row { row: number, source };
             let Preview { outcome, explanation } =
                 self.pipeline.preview(&observation).await.map_err(failed)?;
@@ -93,7 +91,7 @@ impl Importer {
                     run.progress.add(1);
                 }
             }
-            let observation = observe(run.import, &record, &persons, run.now);
+            let observation = observe(run, &record, &persons);
             let (pipeline, notes) = (Arc::clone(&self.pipeline), record.notes);
             running.spawn(async move {
                 let outcome = pipeline.observe(&observation).await;
@@ -137,12 +135,7 @@ fn keys_of(record: &AssetRecord) -> Vec<String> {
 }
 
 /// The observation that a record is, with ids for its persons.
-fn observe(
-    import: &ImportName,
-    record: &AssetRecord,
-    persons: &BTreeMap<String, PersonId>,
-    now: Timestamp,
-) -> Observation {
+fn observe(run: Run<'_>, record: &AssetRecord, persons: &BTreeMap<String, PersonId>) -> Observation {
     let id_of = |name: &PersonName| name.key().and_then(|text| persons.get(&text)).copied();
     let mut fields: BTreeMap<Field, Value> = BTreeMap::new();
     for (field, value) in &record.fields {
@@ -169,6 +162,10 @@ fn observe(
     for (field, value) in [(Field::Instance, instance.clone()), (Field::AssetKey, asset_key)] {
         fields.extend(value.map(|value| (field, Value::Text(value))));
     }
-    let speaker = Speaker::Row { import: import.clone(), row_key, fields, vouches: record.vouches };
-    Observation::first(speaker, record.seen.map_or(now, |seen| seen.min(now)))
+    let speaker = Speaker::Row { import: run.import.clone(), row_key, fields, vouches: record.vouches };
+    // When the source saw it is not when it came in, and what happens happens when it came in.
+    let seen = record.seen.filter(|seen| *seen < run.now);
+    let mut observation = Observation::first(speaker, seen.unwrap_or(run.now));
+    observation.carrier = seen.map(|_| Carrier { name: run.actor.to_owned(), received: run.now });
+    observation
 }

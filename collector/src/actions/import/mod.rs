@@ -7,6 +7,7 @@
 
 mod assets;
 mod corrected;
+mod mapping;
 mod refused;
 mod sightings;
 mod staff;

@@ -69,4 +69,38 @@ mod tests {
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
     }
+
+    /// Words as a shell splits them; only single and double quotes are known.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quote = None;
+        for letter in line.chars() {
+            match (letter, quote) {
+                (' ', None) => words.push(String::new()),
+                ('\'' | '"', None) => quote = Some(letter),
+                (_, Some(open)) if open == letter => quote = None,
+                _ => words.last_mut().expect("never empty").push(letter),
+            }
+        }
+        words
+    }
+
+    #[test]
+    fn every_command_that_the_document_on_charters_names_is_one() {
+        let document = include_str!("../../docs/charter.md");
+        let spans = document.split('`').skip(1).step_by(2).filter(|span| span.starts_with("muster "));
+        let mut checked = 0;
+        for span in spans.filter(|span| !span.contains('…') && !span.contains('|')) {
+            let words = words(span).into_iter().map(|word| match word.as_str() {
+                "CODE" => "stale".to_owned(),
+                "N" => "1".to_owned(),
+                _ => word,
+            });
+            if let Err(error) = Arguments::try_parse_from(words) {
+                panic!("{span}: {error}");
+            }
+            checked += 1;
+        }
+        assert!(checked >= 8, "only {checked} commands were found");
+    }
 }

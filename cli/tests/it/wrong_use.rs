@@ -68,3 +68,25 @@ fn a_file_that_is_not_there_is_not_imported() {
     let home = home("localhost:1");
     home.run(&["import", "missing.csv"]).check_failed(2, &["missing.csv can't be read", "   do: "]);
 }
+
+#[test]
+fn a_charter_is_checked_without_a_collector_or_a_configuration() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write("bad.toml", "required_fields = [\"ownr\"]\ncolour = 1\n");
+    let outcome = run(folder.path(), &["charter", "check", "bad.toml"]);
+    let expected = [
+        "bad.toml:1: required_fields: there is no field \"ownr\"; did you mean owner?",
+        "bad.toml:2: colour: unknown key",
+        "   do: correct 2 problems",
+    ];
+    outcome.check_failed(2, &expected);
+    run(folder.path(), &["charter", "check", "missing.toml"])
+        .check_failed(2, &["missing.toml can't be read"]);
+    write("good.toml", include_str!("../../../deploy/examples/charter.toml"));
+    let outcome = run(folder.path(), &["charter", "check", "good.toml"]);
+    assert_eq!((outcome.code, outcome.errors.as_str()), (Some(0), ""));
+    assert!(outcome.output.contains("good.toml is a charter without problems"), "{}", outcome.output);
+    let shown = run(folder.path(), &["charter", "show", "good.toml"]).output;
+    assert!(shown.contains("Every device must have owner and location."), "{shown}");
+}

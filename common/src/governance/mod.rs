@@ -216,6 +216,23 @@ impl Charter {
         Some(if grant.is_good_at(now) { grant.clone() } else { Grant { roles: Vec::new(), ..grant.clone() } })
     }
 
+    /// The account that is told of a finding that stands open since a moment: one step up the path for each period that
+    /// it stays, and the deputy of one whose roles have ended. None before enforcement; what was there before it begins
+    /// at the first step.
+    pub fn told_of(&self, since: Timestamp, now: Timestamp) -> Option<&str> {
+        let Phase::Enforce { from } = self.phase else { return None };
+        if now < from {
+            return None;
+        }
+        let Escalation { after, path, deputies } = &self.escalation;
+        let steps = now.since(since.max(from)).as_millis() / after.as_millis().max(1);
+        let last = path.len().checked_sub(1)?;
+        let account = path.get(usize::try_from(steps).unwrap_or(last).min(last))?;
+        let is_away = self.grants.get(account).is_some_and(|grant| !grant.is_good_at(now));
+        let deputy = deputies.get(account).filter(|_| is_away);
+        Some(deputy.unwrap_or(account))
+    }
+
     /// Whether one of these roles approves a request of this cost; who asked is for the caller to compare.
     pub fn approves(&self, roles: &[Role], cost: Option<&Money>) -> bool {
         roles.iter().any(|role| self.approvals.get(role).is_some_and(|limit| limit.covers(cost)))
@@ -256,6 +273,29 @@ mod tests {
         assert_eq!(roles(4), [Role::Auditor]);
         assert_eq!(roles(5), []);
         assert_eq!(charter.grant("operator/else", Timestamp::from_millis(4)), None);
+    }
+
+    #[test]
+    fn a_finding_that_stays_goes_up_the_path_from_enforcement_on() {
+        let day = |text: &str| text.parse::<Timestamp>().unwrap();
+        let mut charter = Charter::default();
+        charter.escalation.path = vec!["operator/tina".to_owned(), "operator/ada".to_owned()];
+        charter.escalation.deputies.insert("operator/tina".to_owned(), "operator/otto".to_owned());
+        assert_eq!(charter.told_of(day("2026-01-01"), day("2027-03-05")), None, "baseline tells nobody");
+        charter.phase = Phase::Enforce { from: day("2027-03-01") };
+        for (since, now, expected) in [
+            ("2026-01-01", "2027-02-28", None),
+            ("2026-01-01", "2027-03-01", Some("operator/tina")),
+            ("2026-01-01", "2027-03-07", Some("operator/tina")),
+            ("2026-01-01", "2027-03-08", Some("operator/ada")),
+            ("2027-03-05", "2027-03-08", Some("operator/tina")),
+            ("2026-01-01", "2028-01-01", Some("operator/ada")),
+        ] {
+            assert_eq!(charter.told_of(day(since), day(now)), expected, "since {since}, on {now}");
+        }
+        let ended = Grant { roles: vec![Role::Security], until: Some(day("2027-03-02")), ..Grant::default() };
+        charter.grants.insert("operator/tina".to_owned(), ended);
+        assert_eq!(charter.told_of(day("2027-03-03"), day("2027-03-04")), Some("operator/otto"));
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use muster_charter::{describe, explain};
@@ -166,7 +167,7 @@ impl Charters {
             after = Some(last.clone());
             all.extend(page.into_iter().map(|(_, exception)| exception));
         }
-        self.pipeline.set_exceptions(all, self.pipeline.now());
+        self.pipeline.set_exceptions(all, Duration::ZERO, self.pipeline.now());
         Ok(())
     }
 

@@ -2,7 +2,7 @@
 //!
 //! What may be done by whom is `governance`'s; here it is read, kept, and put in force.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use muster_common::{
     flag::FlagCode,
@@ -24,6 +24,8 @@ use crate::{
 /// Who asks, with the roles that they have at this moment.
 pub use crate::governance::exceptions::Who as Asked;
 
+/// When whoever decides goes away, the clock judges the rest after so long.
+const REST_AFTER: Duration = Duration::from_secs(120);
 /// Exceptions that are read in one go.
 const PAGE: usize = 500;
 
@@ -137,7 +139,7 @@ impl Excepting {
         };
         self.keep(&read, &after, action, who.account, now).await?;
         if after.state != ExceptionState::Refused {
-            let changed = self.pipeline.set_exceptions(self.all().await?, now);
+            let changed = self.pipeline.set_exceptions(self.all().await?, REST_AFTER, now);
             let actor = format!("exceptions/{id} by {}", who.account);
             self.pipeline.judge_these(&changed, &actor, now).await?;
         }

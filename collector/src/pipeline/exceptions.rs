@@ -6,6 +6,7 @@
 use std::{
     collections::{BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
+    time::Duration,
 };
 
 use muster_common::{
@@ -57,8 +58,13 @@ impl Exceptions {
 
 impl Pipeline {
     /// Puts these exceptions in force, and no others; returns the devices that are covered otherwise than before. They
-    /// are due to be judged.
-    pub fn set_exceptions(&self, exceptions: Vec<Exception>, now: Timestamp) -> Vec<DeviceId> {
+    /// are due to be judged after `within`, unless whoever asked does it first.
+    pub fn set_exceptions(
+        &self,
+        exceptions: Vec<Exception>,
+        within: Duration,
+        now: Timestamp,
+    ) -> Vec<DeviceId> {
         let all: Vec<Arc<Exception>> =
             exceptions.into_iter().filter(|exception| exception.is_good_at(now)).map(Arc::new).collect();
         let mut by_device = ByDevice::new();
@@ -69,7 +75,7 @@ impl Pipeline {
         }
         let changed = self.exceptions.replace(all, by_device);
         for device in &changed {
-            self.due.set(*device, Some(now));
+            self.due.set(*device, Some(now.after(within)));
         }
         changed
     }
@@ -84,7 +90,8 @@ impl Pipeline {
         {
             return 0;
         }
-        self.set_exceptions(all.iter().map(|exception| exception.as_ref().clone()).collect(), now).len()
+        let all = all.iter().map(|exception| exception.as_ref().clone()).collect();
+        self.set_exceptions(all, Duration::ZERO, now).len()
     }
 
     /// The devices in an exception's scope, whether or not they have its finding.

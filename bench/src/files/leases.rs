@@ -16,7 +16,7 @@ pub(super) fn make(rows: u32) -> Content {
 
 fn lease(row: u32) -> Record {
     let [a, b, c, d] = row.to_be_bytes();
-    let vendor = if row % 4 == 0 { 0x02 } else { 0x8c };
+    let vendor = if row.is_multiple_of(4) { 0x02 } else { 0x8c };
     Record::Sighting(Sighting {
         mac: MacAddress([vendor, 0x16, a, b, c, d]),
         ip: Some(IpAddr::V4(Ipv4Addr::new(10, b, c, d))),

@@ -28,7 +28,7 @@ fn person(row: u32) -> Record {
         cost_center: Some(format!("CC{}", row % 300)),
         manager: Some(name(row / 20 * 20)),
         starts: None,
-        ends: (row % 10 == 0).then_some(Timestamp::from_millis(LEFT_MS)),
+        ends: row.is_multiple_of(10).then_some(Timestamp::from_millis(LEFT_MS)),
         notes: Vec::new(),
     })
 }

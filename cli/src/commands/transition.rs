@@ -99,9 +99,7 @@ fn answer(response: &TransitionResponse) -> Answer {
         Column::new("to"),
         Column::sentences("missing"),
     ]);
-    grid.rows.push(
-        [bare_id(asset), display_name, from, to, &missing.join("; ")].map(|text| Cell::text(text)).to_vec(),
-    );
+    grid.rows.push([bare_id(asset), display_name, from, to, &missing.join("; ")].map(Cell::text).to_vec());
     let name = visible(display_name, 80);
     let from = if from.is_empty() { "no state" } else { from };
     let mut sheet = match (done, missing.is_empty()) {

@@ -334,8 +334,8 @@ mod tests {
 
         #[test]
         fn order_does_not_matter_under_any_precedence((subjects, shuffled) in orders(), words in vec("agent|left|purchase|procurement", 0..4)) {
-            let mut charter = Charter::default();
-            charter.precedence = Field::ALL.iter().map(|field| (*field, words.clone())).collect();
+            let precedence = Field::ALL.iter().map(|field| (*field, words.clone())).collect();
+            let charter = Charter { precedence, ..Charter::default() };
             let identity = Identity { id: DeviceId::from_bytes([1; 16]), explanation: "why" };
             let one = fold(identity, None, &subjects, &charter);
             prop_assert_eq!(&one, &fold(identity, None, &shuffled, &charter));

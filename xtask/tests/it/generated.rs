@@ -24,7 +24,7 @@ const AGENT_SCHEMAS: [&str; 2] = ["muster/v1/enrollment.proto", "muster/v1/inges
 
 /// The compiled files, without comments: each byte is one that every agent carries.
 fn agent_descriptors(root: &Path) -> Vec<u8> {
-    let mut descriptors = protox::compile(AGENT_SCHEMAS, [root.join("schema")]).unwrap();
+    let mut descriptors = protox::compile(AGENT_SCHEMAS, [root.join("schema")]).expect("the schema compiles");
     for file in &mut descriptors.file {
         file.source_code_info = None;
     }

@@ -216,8 +216,11 @@ mod tests {
         }
     }
 
-    /// Every way of lacking a need, and what is then said to be missing.
-    fn without(need: Need) -> Vec<(fn(&mut Facts), Missing)> {
+    /// What takes a piece of evidence away, and what is then said to be missing.
+    type Taken = (fn(&mut Facts), Missing);
+
+    /// Every way of lacking a need.
+    fn without(need: Need) -> Vec<Taken> {
         fn request(facts: &mut Facts) -> &mut Request {
             facts.request.as_mut().unwrap()
         }

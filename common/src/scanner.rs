@@ -16,9 +16,9 @@ pub fn without_prefix<'a>(key: &'a str, maker: Option<&str>) -> Option<&'a str> 
     if is_maker(&["lenovo", "ibm"]).unwrap_or(true)
         && key.strip_prefix("1S").is_some_and(|rest| rest.starts_with(|letter: char| letter.is_ascii_digit()))
     {
-        // 1S, a type of ten characters and a serial of eight; before 2011 seven and seven.
+        // 1S, a type of ten characters and a serial of six to ten; before 2011 seven and seven.
         return match key.len() {
-            20 => key.get(12..),
+            18.. => key.get(12..),
             16 => key.get(9..),
             _ => None,
         };
@@ -39,6 +39,7 @@ mod tests {
         for (key, maker, expected) in [
             ("1S20L8S07A14PF1ABCDE", Some("LENOVO"), Some("PF1ABCDE")),
             ("1S20L8S07A14PF1ABCDE", None, Some("PF1ABCDE")),
+            ("1S20L8S07A14PF1ABCDEF", Some("LENOVO"), Some("PF1ABCDEF")),
             ("1S200726GL3A1234", Some("IBM"), Some("L3A1234")),
             ("1S20L8S07A14PF1ABCDE", Some("Dell Inc."), None),
             ("1S20L8S07A14PF1ABCDE", Some(""), None),

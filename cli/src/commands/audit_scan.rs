@@ -167,7 +167,7 @@ mod tests {
         check_table(
             &answer(&response, false),
             "
-OUTCOME  TAG  NAME   RECORDED_LOCATION  ID
+OUTCOME  TAG  NAME   RECORDED LOCATION  ID
 missing       alpha
 found    A1   alpha
 

@@ -279,7 +279,7 @@ state       requested
 what        1 × device ThinkPad T14
 cost        1200.00 EUR
 why         starts in March
-asked by    operator/eve, 1 hour ago
+asked by    operator/eve, 1 h ago
 
 Somebody else approves it: muster approve 6f1c",
         );

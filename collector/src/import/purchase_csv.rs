@@ -43,11 +43,13 @@ pub(super) fn recognises(head: &Head) -> Option<Score> {
         .map(|headings| headings[0])
         .collect();
     let general = super::generic::recognises_csv(head)?;
-    if found.len() < 2 {
+    if found.is_empty() {
         return None;
     }
+    // Always a little more than the general list that it is too.
+    let more = u8::try_from(found.len()).unwrap_or(u8::MAX);
     Some(Score {
-        points: 20 + general.points.min(10) + u8::try_from(found.len().min(9)).unwrap_or(9),
+        points: general.points.saturating_add(more).min(39),
         why: format!("it has the columns of a purchase list: {}", found.join(", ")),
     })
 }

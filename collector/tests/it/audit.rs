@@ -169,6 +169,7 @@ struct Script {
 }
 
 impl Script {
+    #[expect(clippy::print_stdout, reason = "says what was skipped")]
     fn new(key: String) -> Option<Self> {
         if Command::new("python3").arg("--version").output().is_err() {
             println!("skipped: there is no python3");

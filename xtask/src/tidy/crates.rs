@@ -117,8 +117,8 @@ mod tests {
         let good = "[dependencies]\nmuster-common.workspace = true\n";
         let bad = "[dependencies]\nanyhow.workspace = true\nmuster-collector.workspace = true\n";
         let hidden = "[target.'cfg(unix)'.dependencies]\nmuster-agent = { workspace = true }\n";
-        let files = [("proto/Cargo.toml", good), ("cli/Cargo.toml", bad), ("common/Cargo.toml", hidden)];
-        check(directions, &files, &["cli/Cargo.toml:3", "common/Cargo.toml:2"]);
+        let files = [("proto/Cargo.toml", good), ("agent/Cargo.toml", bad), ("common/Cargo.toml", hidden)];
+        check(directions, &files, &["agent/Cargo.toml:3", "common/Cargo.toml:2"]);
         check(directions, &[("dashboard/Cargo.toml", good)], &["dashboard/Cargo.toml:0"]);
     }
 

@@ -21,6 +21,9 @@ pub enum Source {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ImportName(String);
 
+/// How the keys of what agents find on their machines begin.
+const FOUND: &str = "found/";
+
 /// A text that names no source.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -111,6 +114,22 @@ impl SubjectKey {
     /// Whether it is what somebody states of a device, and so says nothing about which device that is.
     pub fn is_stated(&self) -> bool {
         self.0.starts_with("stated/")
+    }
+
+    /// What the agents of one device find on it that is an asset of its own, by what tells that from others.
+    pub fn found(device: DeviceId, key: &str) -> Self {
+        let hash = blake3::hash(key.as_bytes()).to_hex();
+        Self(format!("{FOUND}{device}/{}", &hash.as_str()[..32]))
+    }
+
+    /// How the keys of everything that was found on a device begin.
+    pub fn found_on(device: DeviceId) -> String {
+        format!("{FOUND}{device}/")
+    }
+
+    /// Whether it is what an agent finds on its machine, and so says nothing of an agent on the asset itself.
+    pub fn is_found(&self) -> bool {
+        self.0.starts_with(FOUND)
     }
 
     /// A key that was stored by one of the others.

@@ -6,8 +6,9 @@ use super::{DeviceView, Rule, Stage, never, stage};
 
 pub(super) const RULE: Rule = Rule { code: FlagCode::Unassigned, judge, flips: never, tells_anew: false };
 
-/// Any of these will do: a kiosk belongs to its place.
-const HOLDERS: &[Field] = &[Field::Owner, Field::AssignedTo, Field::Department, Field::Location];
+/// Any of these will do: a kiosk belongs to its place, and a monitor to the device that it hangs on.
+const HOLDERS: &[Field] =
+    &[Field::Owner, Field::AssignedTo, Field::Department, Field::Location, Field::AttachedTo];
 
 fn judge(view: &DeviceView<'_>, _: &Charter) -> Option<String> {
     let is_held = HOLDERS.iter().any(|field| view.device.value(*field).is_some());

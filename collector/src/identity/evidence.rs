@@ -230,27 +230,9 @@ impl Evidence {
 
     /// The same from the fields that were kept of a row; what can't be read is left out.
     pub fn from_fields(name: ImportName, fields: &BTreeMap<Field, Value>) -> Self {
-        let text = |field| match fields.get(&field) {
-            Some(Value::Text(text)) => Some(text.clone()),
-            Some(Value::List(items)) => items.first().cloned(),
-            Some(_) | None => None,
-        };
-        if let Some(category) = text(Field::Category).filter(|name| name != Category::Device.name()) {
-            let maker = text(Field::Manufacturer).and_then(|maker| maker::family(&maker));
-            let serial = text(Field::Serial)
-                .and_then(|serial| normalise::imported_serial(&serial, maker.as_deref()).ok().flatten());
-            let serial =
-                serial.map(|serial| format!("serial/{}/{serial}", maker.as_deref().unwrap_or_default()));
-            let tag =
-                text(Field::AssetTag).map(|tag| format!("tag/{}", normalise::visible(&tag).to_lowercase()));
-            let own =
-                text(Field::AssetKey).map(|key| format!("key/{}", normalise::visible(&key).to_lowercase()));
-            let keys = [serial, tag, own].into_iter().flatten();
-            return Self {
-                origin: Origin::Import(name),
-                asset_keys: keys.map(|key| normalise::bounded(format!("{category}/{key}"))).collect(),
-                ..Self::default()
-            };
+        let text = |field| text_of(fields, field);
+        if let Some(asset_keys) = asset_keys(fields) {
+            return Self { origin: Origin::Import(name), asset_keys, ..Self::default() };
         }
         let macs = match fields.get(&Field::Mac) {
             Some(Value::Text(mac)) => mac.parse().into_iter().collect(),
@@ -277,6 +259,11 @@ impl Evidence {
         Self::from_row(name.clone(), &row)
             .or_else(|_| Self::from_row(name, &without_numbers))
             .expect("without numbers there is none that was rounded")
+    }
+
+    /// The same of what an agent found on its machine and that is an asset of its own.
+    pub fn from_found(fields: &BTreeMap<Field, Value>) -> Self {
+        Self { asset_keys: asset_keys(fields).unwrap_or_default(), ..Self::default() }
     }
 
     /// The identifiers, sorted, by which candidates are found.
@@ -388,6 +375,28 @@ impl Evidence {
 }
 
 /// An instance id is unique within its account only.
+fn text_of(fields: &BTreeMap<Field, Value>, field: Field) -> Option<String> {
+    match fields.get(&field) {
+        Some(Value::Text(text)) => Some(text.clone()),
+        Some(Value::List(items)) => items.first().cloned(),
+        Some(_) | None => None,
+    }
+}
+
+/// What tells an asset that is no device from others of its category; none for a device.
+fn asset_keys(fields: &BTreeMap<Field, Value>) -> Option<BTreeSet<String>> {
+    let text = |field| text_of(fields, field);
+    let category = text(Field::Category).filter(|name| name != Category::Device.name())?;
+    let maker = text(Field::Manufacturer).and_then(|maker| maker::family(&maker));
+    let serial = text(Field::Serial)
+        .and_then(|serial| normalise::imported_serial(&serial, maker.as_deref()).ok().flatten());
+    let serial = serial.map(|serial| format!("serial/{}/{serial}", maker.as_deref().unwrap_or_default()));
+    let tag = text(Field::AssetTag).map(|tag| format!("tag/{}", normalise::visible(&tag).to_lowercase()));
+    let own = text(Field::AssetKey).map(|key| format!("key/{}", normalise::visible(&key).to_lowercase()));
+    let keys = [serial, tag, own].into_iter().flatten();
+    Some(keys.map(|key| normalise::bounded(format!("{category}/{key}"))).collect())
+}
+
 fn instance_name(instance: &CloudInstance) -> Option<String> {
     let (account, id) = (instance.account.as_deref()?, instance.instance_id.as_deref()?);
     let name = format!("{}/{account}/{id}", instance.provider).to_lowercase();

@@ -21,7 +21,7 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("huawei", &["huawei", "xfusion"]),
     ("intel", &["intel"]),
     ("lenovo", &["lenovo", "ibm", "motorola"]),
-    ("lg", &["lg electronics", "lge"]),
+    ("lg", &["lg", "lge"]),
     ("microsoft", &["microsoft"]),
     ("msi", &["micro star", "msi"]),
     ("panasonic", &["panasonic", "matsushita"]),
@@ -32,6 +32,33 @@ const FAMILIES: &[(&str, &[&str])] = &[
     ("virtualbox", &["innotek", "oracle virtualbox"]),
     ("vmware", &["vmware"]),
     ("xen", &["xen"]),
+];
+
+/// Makers of monitors by their letters in the PNP registry, as they are called on an invoice.
+const PNP: &[(&str, &str)] = &[
+    ("ACI", "ASUS"),
+    ("ACR", "Acer"),
+    ("AOC", "AOC"),
+    ("APP", "Apple"),
+    ("AUS", "ASUS"),
+    ("BNQ", "BenQ"),
+    ("DEL", "Dell"),
+    ("EIZ", "EIZO"),
+    ("ENC", "EIZO"),
+    ("FUS", "Fujitsu"),
+    ("GBT", "Gigabyte"),
+    ("GSM", "LG Electronics"),
+    ("HPN", "HP"),
+    ("HWP", "HP"),
+    ("IVM", "Iiyama"),
+    ("LEN", "Lenovo"),
+    ("MSI", "MSI"),
+    ("NEC", "NEC"),
+    ("PHL", "Philips"),
+    ("SAM", "Samsung"),
+    ("SEC", "Samsung"),
+    ("SNY", "Sony"),
+    ("VSC", "ViewSonic"),
 ];
 
 /// Words that say how a company is organised.
@@ -59,6 +86,11 @@ const LEGAL_FORMS: &[&str] = &[
     "computers",
     "systems",
 ];
+
+/// A maker's name by its letters in the PNP registry, where it is one that sells monitors.
+pub fn by_pnp(letters: &str) -> Option<&'static str> {
+    PNP.iter().find(|(known, _)| *known == letters).map(|(_, name)| *name)
+}
 
 /// The family of a maker's name as written; none when the name is a placeholder.
 pub fn family(name: &str) -> Option<String> {
@@ -92,6 +124,8 @@ mod tests {
             ("LENOVO", "IBM"),
             ("ASUSTeK COMPUTER INC.", "Asus"),
             ("Gigabyte Technology Co., Ltd.", "GIGABYTE"),
+            ("LG", by_pnp("GSM").unwrap_or_default()),
+            ("Dell Inc.", by_pnp("DEL").unwrap_or_default()),
             ("Tuxedo Computers GmbH", "TUXEDO"),
         ] {
             assert_eq!(family(left), family(right), "{left} and {right}");

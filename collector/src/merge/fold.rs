@@ -110,6 +110,10 @@ pub fn current_agent(subjects: &[SubjectClaims]) -> Option<&SubjectClaims> {
         // Every agent has gone elsewhere; what they said last still describes the machine.
         return subjects.iter().filter(is_agent).max_by_key(|subject| (subject.last, Reverse(&subject.key)));
     }
+    if agents.iter().all(|subject| subject.key.is_found()) {
+        // What hangs on machines has no agent of its own: whose machine met it last knows where it is.
+        return agents.into_iter().max_by_key(|subject| (subject.last, Reverse(&subject.key)));
+    }
     agents.sort_by_key(|subject| (subject.first, &subject.key));
     agents.into_iter().reduce(|current, next| {
         let is_gone = current.last < next.first || next.last.since(current.last) > COEXISTENCE;
@@ -199,6 +203,9 @@ fn bindings(sorted: &[&SubjectClaims], current: Option<&SubjectClaims>) -> Vec<A
         .iter()
         .filter_map(|subject| {
             let Source::Agent(agent) = subject.source else { return None };
+            if subject.key.is_found() {
+                return None;
+            }
             Some(AgentBinding {
                 agent,
                 version: subject.agent_version.clone(),

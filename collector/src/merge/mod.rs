@@ -4,10 +4,12 @@
 //! to one device, and stores what comes out. Claims are never thrown away by a fold, so another precedence, a merge or
 //! a split is only another fold. The same claims give the same record in any order, and folding again changes nothing.
 //!
-//! [`claims`] reads an agent's items into fields and brings a subject up to date, [`precedence`] says who knows best,
+//! [`claims`] reads an agent's items into fields and brings a subject up to date, [`peripherals`] those that are assets of
+//! their own, [`precedence`] says who knows best,
 //! [`fold()`] makes the record, and [`change`] tells two records apart.
 
 pub mod claims;
+pub mod peripherals;
 
 pub mod precedence;
 

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use muster_common::{
-    device::{AgentBinding, Device},
+    device::{AgentBinding, Device, Field, Value},
     id::DeviceId,
     inventory::Item,
     source::{Source, SubjectKey},
@@ -100,6 +100,7 @@ impl Pipeline {
         // The same agent on other hardware, wherever that is attached.
         let elsewhere: Vec<Read<Subject>> = known
             .iter()
+            .filter(|_| !subject.key.is_found())
             .filter(|read| read.record.as_ref().is_some_and(|known| known.source == subject.source))
             .cloned()
             .collect();
@@ -326,13 +327,15 @@ pub(super) fn evidence_of(subject: &Subject) -> Evidence {
         return Evidence::named();
     }
     match &subject.source {
+        Source::Agent(_) if subject.key.is_found() => Evidence::from_found(&values_of(subject)),
         Source::Agent(agent) => Evidence::from_items(&items_of(subject), Some(*agent)),
-        Source::Import(import) => {
-            let fields = subject.fields.iter().map(|(field, (value, _))| (*field, value.clone())).collect();
-            Evidence::from_fields(import.clone(), &fields)
-        }
+        Source::Import(import) => Evidence::from_fields(import.clone(), &values_of(subject)),
         Source::Operator(_) | Source::Neighbour => Evidence::named(),
     }
+}
+
+fn values_of(subject: &Subject) -> BTreeMap<Field, Value> {
+    subject.fields.iter().map(|(field, (value, _))| (*field, value.clone())).collect()
 }
 
 /// The items that a stored subject's evidence holds; what can't be read any more is left out.

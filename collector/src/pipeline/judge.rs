@@ -159,7 +159,8 @@ impl Pipeline {
         let nothing = Surroundings::default();
         let surroundings = surroundings.unwrap_or(&nothing);
         let seen = self.presence.of(device.id);
-        let is_agent = |subject: &&Subject| matches!(subject.source, Source::Agent(_));
+        let is_agent =
+            |subject: &&Subject| matches!(subject.source, Source::Agent(_)) && !subject.key.is_found();
         let reported = subjects.iter().filter(is_agent).map(|subject| subject.last).max();
         let clone_peers: Vec<DeviceId> = surroundings.clones.iter().take(CLONE_PEERS).copied().collect();
         let claims: Vec<(IdentifierKind, u32)> =
@@ -205,7 +206,8 @@ fn sees(subject: &Subject) -> bool {
     match subject.source {
         Source::Import(_) => !subject.vouches && !subject.key.is_stated(),
         Source::Neighbour => true,
-        Source::Agent(_) | Source::Operator(_) => false,
+        Source::Agent(_) => subject.key.is_found(),
+        Source::Operator(_) => false,
     }
 }
 

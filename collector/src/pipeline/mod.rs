@@ -17,6 +17,7 @@ mod catalogue;
 mod section;
 
 mod attach;
+mod found;
 
 mod judge;
 mod prune;
@@ -278,7 +279,8 @@ impl Pipeline {
         for tried in 0..MOST_TRIES {
             match self.try_observe(observation, companion).await? {
                 Tried::Done(outcome) => {
-                    if matches!(observation.speaker, Speaker::Agent { .. }) {
+                    if let Speaker::Agent { agent, .. } = &observation.speaker {
+                        self.note_found(*agent, observation, &outcome).await?;
                         self.note_heard(outcome.device, observation.observed, observation.received()).await?;
                     }
                     return Ok(outcome);

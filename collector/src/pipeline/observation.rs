@@ -57,6 +57,15 @@ pub enum Speaker {
         /// observations leave it empty, for their sections say what changed.
         evidence: Vec<Item>,
     },
+    /// An agent, of something on its machine that is an asset of its own: a monitor, a dock.
+    Found {
+        /// Which agent.
+        agent: AgentId,
+        /// Its device.
+        on: DeviceId,
+        /// What it says of it, category, what identifies it and `attached_to` included.
+        fields: BTreeMap<Field, Value>,
+    },
     /// A row of an import.
     Row {
         /// The import.
@@ -133,7 +142,7 @@ impl Speaker {
     /// The source of its claims.
     pub fn source(&self) -> Source {
         match self {
-            Self::Agent { agent, .. } => Source::Agent(*agent),
+            Self::Agent { agent, .. } | Self::Found { agent, .. } => Source::Agent(*agent),
             Self::Row { import, .. } => Source::Import(import.clone()),
             Self::Stated { source, .. } => source.clone(),
         }
@@ -143,6 +152,7 @@ impl Speaker {
     pub fn evidence(&self) -> Evidence {
         match self {
             Self::Agent { agent, evidence, .. } => Evidence::from_items(evidence, Some(*agent)),
+            Self::Found { fields, .. } => Evidence::from_found(fields),
             Self::Row { import, fields, .. } => Evidence::from_fields(import.clone(), fields),
             Self::Stated { .. } => Evidence::named(),
         }
@@ -152,6 +162,10 @@ impl Speaker {
     pub fn subject(&self, evidence: &Evidence) -> SubjectKey {
         match self {
             Self::Agent { agent, .. } => SubjectKey::agent(*agent, &evidence.fingerprint()),
+            Self::Found { on, .. } => {
+                let key = evidence.asset_keys.first().map(String::as_str).unwrap_or_default();
+                SubjectKey::found(*on, key)
+            }
             Self::Row { import, row_key, .. } => SubjectKey::import(import, row_key),
             Self::Stated { source, device, .. } => SubjectKey::stated(source, *device),
         }

@@ -37,7 +37,7 @@ impl Pipeline {
             None => {
                 let attached = match &observation.speaker {
                     Speaker::Stated { device, .. } => self.attach_stated(*device, &subject).await?,
-                    Speaker::Agent { .. } | Speaker::Row { .. } => {
+                    Speaker::Agent { .. } | Speaker::Found { .. } | Speaker::Row { .. } => {
                         self.attach(&subject, &evidence_of(&subject)).await?
                     }
                 };

@@ -85,7 +85,9 @@ impl Pipeline {
             if undecided {
                 let mut attached = match &observation.speaker {
                     Speaker::Stated { device, .. } => self.attach_stated(*device, &subject).await?,
-                    Speaker::Agent { .. } | Speaker::Row { .. } => self.attach(&subject, &evidence).await?,
+                    Speaker::Agent { .. } | Speaker::Found { .. } | Speaker::Row { .. } => {
+                        self.attach(&subject, &evidence).await?
+                    }
                 };
                 left = before.as_ref().map(|known| known.device).filter(|device| *device != attached.device);
                 subject.device = attached.device;
@@ -348,7 +350,7 @@ fn review(subject: &Subject, decided: &Attached, now: Timestamp) -> Vec<Write> {
 fn says_who_it_is(observation: &Observation) -> bool {
     match &observation.speaker {
         Speaker::Agent { evidence, .. } => !evidence.is_empty(),
-        Speaker::Row { .. } | Speaker::Stated { .. } => false,
+        Speaker::Found { .. } | Speaker::Row { .. } | Speaker::Stated { .. } => false,
     }
 }
 
@@ -356,6 +358,7 @@ fn kind_of(observation: &Observation) -> &'static str {
     match (&observation.speaker, &observation.carrier) {
         (Speaker::Agent { .. }, None) => "report",
         (Speaker::Agent { .. }, Some(_)) => "report.carried",
+        (Speaker::Found { .. }, _) => "report.found",
         (Speaker::Row { .. }, _) => "import",
         (Speaker::Stated { .. }, _) => "statement",
     }

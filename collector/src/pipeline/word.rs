@@ -101,6 +101,23 @@ pub(super) fn take_speaker(
             subject.evidence = encoded;
             Ok(true)
         }
+        Speaker::Found { fields, .. } => {
+            subject.source = observation.speaker.source();
+            let is_same = |field: &Field| {
+                // It hangs there since now, and not since it did so before it hung elsewhere.
+                *field != Field::AttachedTo
+                    && subject.fields.get(field).is_some_and(|known| fields.get(field) == Some(&known.0))
+            };
+            let now = observation.observed;
+            subject.fields = fields
+                .iter()
+                .map(|(field, value)| match subject.fields.get(field) {
+                    Some(known) if is_same(field) => (*field, known.clone()),
+                    Some(_) | None => (*field, (value.clone(), now)),
+                })
+                .collect();
+            Ok(true)
+        }
         Speaker::Row { fields, vouches, .. } => {
             subject.vouches = *vouches;
             let before = subject.fields.len();

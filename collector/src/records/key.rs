@@ -47,6 +47,11 @@ pub fn subject(key: &SubjectKey) -> Key {
     short(SUBJECTS, key.as_str().as_bytes())
 }
 
+/// Where the records of subjects lie whose keys begin so.
+pub fn subjects_beginning(start: &str) -> Vec<u8> {
+    [SUBJECTS, start.as_bytes()].concat()
+}
+
 /// The content of a section of a subject.
 ///
 /// # Errors

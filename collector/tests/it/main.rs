@@ -11,6 +11,7 @@ mod import;
 mod import_others;
 mod index;
 mod lifecycle;
+mod peripherals;
 mod pipeline;
 mod query;
 mod records;

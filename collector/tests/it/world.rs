@@ -112,7 +112,7 @@ impl Laptop {
     }
 }
 
-fn section(name: &'static str, items: impl Iterator<Item = Item>) -> SectionUpdate {
+pub(crate) fn section(name: &'static str, items: impl Iterator<Item = Item>) -> SectionUpdate {
     let name = SectionName::known(name);
     let upserts: Vec<RawItem> = items
         .map(|item| {

@@ -99,7 +99,11 @@ pub fn read(
     }
     if format == AUTO {
         let found = recognise(content);
-        let best = found.first().ok_or(ImportError::NotRecognised)?;
+        let Some(best) = found.first() else {
+            // What is no text at all can say so better than that it is no format.
+            text::decode(content, options)?;
+            return Err(ImportError::NotRecognised);
+        };
         let found = formats::find(best.format).ok_or(ImportError::NotRecognised)?;
         let mut file = (found.reader)(content, options, placeholders)?;
         file.remarks.insert(0, format!("the file was taken for {}: {}", best.format, best.why));

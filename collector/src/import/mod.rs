@@ -100,9 +100,9 @@ pub fn read(
     if format == AUTO {
         let found = recognise(content);
         let Some(best) = found.first() else {
-            // What is no text at all can say so better than that it is no format.
-            text::decode(content, options)?;
-            return Err(ImportError::NotRecognised);
+            // What keeps it from being any list at all says more than that it is none of the formats.
+            let general = generic::read_csv(content, options, placeholders);
+            return Err(general.err().unwrap_or(ImportError::NotRecognised));
         };
         let found = formats::find(best.format).ok_or(ImportError::NotRecognised)?;
         let mut file = (found.reader)(content, options, placeholders)?;

@@ -5,7 +5,7 @@
 //! `muster_common::governance`; reading key by key, unknown keys with suggestions and the form of problems come from
 //! `muster_config`.
 //!
-//! **To add a key**: a field of `Charter`, its line in the file here that reads its table, a sentence in [`explain`],
+//! **To add a key**: a field of `Charter`, its line in the file here that reads its table, a sentence in [`explain()`],
 //! and the key with a comment in `deploy/examples/charter.toml`; the tests fail until all agree.
 
 mod accounts;

@@ -51,7 +51,7 @@ const PLACEHOLDERS: Placeholders = Placeholders {
 pub struct Job {
     /// The import's name; empty: the format's own.
     pub source: String,
-    /// One of [`super::formats`], or [`super::AUTO`].
+    /// One of [`super::formats()`], or [`super::AUTO`].
     pub format: String,
     /// A mapping that is kept under this name; empty: none.
     pub mapping: String,

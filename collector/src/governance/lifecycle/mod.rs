@@ -3,7 +3,7 @@
 //! The answer is yes, or everything that is missing at once, in words that say what to do. Knows nothing of how a state is
 //! kept, and of requests only what they say: they go by the same table, from `requested` to `received`.
 //!
-//! **To change who may do what, or what a step needs**: one line in [`steps`].
+//! **To change who may do what, or what a step needs**: one line in [`steps()`].
 
 mod facts;
 mod missing;

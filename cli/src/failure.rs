@@ -96,7 +96,7 @@ impl Failure {
                 "use a muster of the collector's version, or upgrade the collector",
             ),
             Code::AlreadyExists | Code::FailedPrecondition | Code::Aborted => {
-                Self::new(Kind::Failed, message(), "look at its present state, then try again")
+                Self::new(Kind::Failed, message(), "see to what is said there, then try again")
             }
             Code::Ok | Code::Unknown | Code::Internal | Code::DataLoss => {
                 Self::new(Kind::Failed, message(), "look at the collector's log for the same moment")

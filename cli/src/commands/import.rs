@@ -166,7 +166,9 @@ fn answer(response: &ImportResponse, words: &Words) -> Answer {
         notes.push(format!("Done: {counts}."));
     } else {
         notes.push(format!("Dry run: {counts}. Nothing was changed."));
-        notes.push(format!("To take them in: {}", command(words, response)));
+        if response.created + response.updated + response.conflicts > 0 {
+            notes.push(format!("To take them in: {}", command(words, response)));
+        }
     }
     if total > SHOWN_ROWS {
         notes.insert(

@@ -15,10 +15,7 @@ use muster_proto::store::v1 as stored;
 use prost::Message;
 
 use crate::{
-    pipeline::{
-        ObserveError, Pipeline,
-        observation::{Carrier, Observation},
-    },
+    pipeline::{ObserveError, Pipeline, observation::Observation},
     query::{Query, QueryFailure},
     records::{Read, RecordError, Subject, key},
     store::{Commit, CommitError, Position},
@@ -152,11 +149,8 @@ impl Adopter {
             } else {
                 BTreeMap::from([(Field::State, Some(Value::Text(state.to_owned())))])
             };
-            let by = Carrier { name: actor.to_owned(), received: now };
-            let statement = Observation {
-                carrier: Some(by),
-                ..Observation::statement(source.clone(), id, fields, Some(true), now)
-            };
+            let statement =
+                Observation::statement(source.clone(), id, fields, Some(true), now).decided_by(actor);
             let read: Read<Subject> = self.pipeline.records().get(key::subject(&statement.subject)).await?;
             if read.record.is_some_and(|said| says_so(&said, state)) {
                 continue;

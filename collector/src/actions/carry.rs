@@ -23,7 +23,7 @@ use crate::{
     identity::IdentifierKind,
     pipeline::{
         ObserveError, Pipeline,
-        observation::{Carrier, CompanionWrites, Observation, Outcome, SectionUpdate, Speaker},
+        observation::{CompanionWrites, Observation, Outcome, SectionUpdate, Speaker},
     },
     records::{Read, Subject, key, put},
     store::{Key, Revision},
@@ -260,9 +260,10 @@ fn observation(
         subject: key.clone(),
         speaker: speaker(carried),
         observed,
+        received: now,
         sections,
         sequence: None,
-        carrier: Some(Carrier { name: carrier.to_owned(), received: now }),
+        carrier: Some(carrier.to_owned()),
     }
 }
 

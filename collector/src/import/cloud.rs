@@ -127,7 +127,7 @@ pub(super) fn read_aws(
         }
     }
     let mut remarks = decoded.remarks;
-    remarks.push(format!("{} instances of describe-instances; rows are counted as those", rows.len()));
+    remarks.push(format!("instances of describe-instances: {}; rows are counted as those", rows.len()));
     Ok(ImportedFile { remarks, rows })
 }
 

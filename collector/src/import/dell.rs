@@ -6,12 +6,8 @@
 use muster_common::device::Field;
 
 use super::{
-    ImportError, ImportedFile, Placeholders,
     columns::Column,
-    device_list,
-    options::Options,
     profile::{Profile, Repeats},
-    recognise::{Head, Score, by_headings},
 };
 
 const SIGNATURES: &[&[&str]] = &[
@@ -25,7 +21,9 @@ const SIGNATURES: &[&[&str]] = &[
     &["servicetag", "enddate"],
 ];
 
-const PROFILE: Profile = Profile {
+pub(super) const PROFILE: Profile = Profile {
+    system: "Dell",
+    signatures: SIGNATURES,
     aliases: &[
         ("servicetag", Column::Field(Field::Serial)),
         ("assettag", Column::Field(Field::AssetTag)),
@@ -72,17 +70,3 @@ const PROFILE: Profile = Profile {
     repeats: Repeats::LatestWarranty,
     ..Profile::PLAIN
 };
-
-/// Reads a report.
-pub(super) fn read(
-    content: &[u8],
-    options: &Options,
-    placeholders: &Placeholders,
-) -> Result<ImportedFile, ImportError> {
-    device_list::read_csv(content, options, placeholders, &PROFILE)
-}
-
-/// Whether it has Dell's columns.
-pub(super) fn recognises(head: &Head) -> Option<Score> {
-    by_headings(head, "Dell", SIGNATURES, &PROFILE)
-}

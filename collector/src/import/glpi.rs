@@ -7,12 +7,8 @@
 use muster_common::device::Field;
 
 use super::{
-    ImportError, ImportedFile, Placeholders,
     columns::Column,
-    device_list,
-    options::Options,
     profile::{Profile, Repeats},
-    recognise::{Head, Score, by_headings},
 };
 
 const SIGNATURES: &[&[&str]] = &[
@@ -25,7 +21,9 @@ const SIGNATURES: &[&[&str]] = &[
     &["name", "entität", "seriennummer"],
 ];
 
-const PROFILE: Profile = Profile {
+pub(super) const PROFILE: Profile = Profile {
+    system: "GLPI",
+    signatures: SIGNATURES,
     aliases: &[
         ("serialnumber", Column::Field(Field::Serial)),
         ("numérodesérie", Column::Field(Field::Serial)),
@@ -110,17 +108,3 @@ const PROFILE: Profile = Profile {
     )],
     ..Profile::PLAIN
 };
-
-/// Reads an export.
-pub(super) fn read(
-    content: &[u8],
-    options: &Options,
-    placeholders: &Placeholders,
-) -> Result<ImportedFile, ImportError> {
-    device_list::read_csv(content, options, placeholders, &PROFILE)
-}
-
-/// Whether it has GLPI's columns.
-pub(super) fn recognises(head: &Head) -> Option<Score> {
-    by_headings(head, "GLPI", SIGNATURES, &PROFILE)
-}

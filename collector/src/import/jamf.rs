@@ -6,12 +6,8 @@
 use muster_common::device::Field;
 
 use super::{
-    ImportError, ImportedFile, Placeholders,
     columns::Column,
-    device_list,
-    options::Options,
     profile::{Profile, Repeats},
-    recognise::{Head, Score, by_headings},
 };
 
 const SIGNATURES: &[&[&str]] = &[
@@ -24,7 +20,9 @@ const SIGNATURES: &[&[&str]] = &[
     &["displayname", "serialnumber", "udid"],
 ];
 
-const PROFILE: Profile = Profile {
+pub(super) const PROFILE: Profile = Profile {
+    system: "Jamf Pro",
+    signatures: SIGNATURES,
     aliases: &[
         ("serialnumber", Column::Field(Field::Serial)),
         ("jamfprocomputerid", Column::Field(Field::MdmId)),
@@ -83,17 +81,3 @@ const PROFILE: Profile = Profile {
     )],
     ..Profile::PLAIN
 };
-
-/// Reads an export.
-pub(super) fn read(
-    content: &[u8],
-    options: &Options,
-    placeholders: &Placeholders,
-) -> Result<ImportedFile, ImportError> {
-    device_list::read_csv(content, options, placeholders, &PROFILE)
-}
-
-/// Whether it has Jamf's columns.
-pub(super) fn recognises(head: &Head) -> Option<Score> {
-    by_headings(head, "Jamf Pro", SIGNATURES, &PROFILE)
-}

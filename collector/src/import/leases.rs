@@ -61,7 +61,7 @@ pub(super) fn read_isc(
         return Err(ImportError::Empty);
     }
     let mut remarks = decoded.remarks;
-    remarks.push(format!("{} leases", rows.len()));
+    remarks.push(format!("leases: {}", rows.len()));
     Ok(ImportedFile { remarks, rows })
 }
 

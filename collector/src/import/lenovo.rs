@@ -6,12 +6,8 @@
 use muster_common::device::Field;
 
 use super::{
-    ImportError, ImportedFile, Placeholders,
     columns::Column,
-    device_list,
-    options::Options,
     profile::{Profile, Repeats},
-    recognise::{Head, Score, by_headings},
 };
 
 const SIGNATURES: &[&[&str]] = &[
@@ -22,7 +18,9 @@ const SIGNATURES: &[&[&str]] = &[
     &["serial", "mtm"],
 ];
 
-const PROFILE: Profile = Profile {
+pub(super) const PROFILE: Profile = Profile {
+    system: "Lenovo",
+    signatures: SIGNATURES,
     aliases: &[
         ("serialnumber", Column::Field(Field::Serial)),
         ("serial", Column::Field(Field::Serial)),
@@ -64,17 +62,3 @@ const PROFILE: Profile = Profile {
     repeats: Repeats::LatestWarranty,
     ..Profile::PLAIN
 };
-
-/// Reads a report.
-pub(super) fn read(
-    content: &[u8],
-    options: &Options,
-    placeholders: &Placeholders,
-) -> Result<ImportedFile, ImportError> {
-    device_list::read_csv(content, options, placeholders, &PROFILE)
-}
-
-/// Whether it has Lenovo's columns.
-pub(super) fn recognises(head: &Head) -> Option<Score> {
-    by_headings(head, "Lenovo", SIGNATURES, &PROFILE)
-}

@@ -105,14 +105,14 @@ pub fn read(
             return Err(general.err().unwrap_or(ImportError::NotRecognised));
         };
         let found = formats::find(best.format).ok_or(ImportError::NotRecognised)?;
-        let mut file = (found.reader)(content, options, placeholders)?;
+        let mut file = found.read(content, options, placeholders)?;
         file.remarks.insert(0, format!("the file was taken for {}: {}", best.format, best.why));
         return Ok((found, file));
     }
     let Some(found) = formats::find(format) else {
         return Err(ImportError::UnknownFormat { format: format.chars().take(64).collect() });
     };
-    Ok((found, (found.reader)(content, options, placeholders)?))
+    Ok((found, found.read(content, options, placeholders)?))
 }
 
 /// What stands where an identifier should and is none, such as `To be filled by O.E.M.`; the identity rules know.

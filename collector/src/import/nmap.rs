@@ -67,9 +67,9 @@ pub(super) fn read(
         }
     }
     let mut remarks = decoded.remarks;
-    remarks.push(format!("{} hosts that were up; rows are counted as those", rows.len()));
+    remarks.push(format!("hosts that were up: {}; rows are counted as those", rows.len()));
     if down > 0 {
-        remarks.push(format!("{down} hosts that were down were passed over"));
+        remarks.push(format!("hosts that were down and passed over: {down}"));
     }
     Ok(ImportedFile { remarks, rows })
 }

@@ -31,6 +31,10 @@ pub(super) enum Repeats {
 /// What is known of a system's lists.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Profile {
+    /// The system, for people; empty for a list of nobody in particular.
+    pub(super) system: &'static str,
+    /// Headings, as `plain` leaves them, by all of which of any group its lists are told from others'.
+    pub(super) signatures: &'static [&'static [&'static str]],
     /// Its own headings, as `plain` leaves them; of several for one meaning the first that is there is taken.
     pub(super) aliases: &'static [(&'static str, Column)],
     /// Headings that are understood and not taken, with the reason.
@@ -54,6 +58,8 @@ pub(super) struct Profile {
 impl Profile {
     /// Of a list that nothing is known of.
     pub(super) const PLAIN: Self = Self {
+        system: "",
+        signatures: &[],
         aliases: &[],
         ignored: &[],
         vouches: true,

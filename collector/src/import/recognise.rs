@@ -60,7 +60,7 @@ pub fn recognise(content: &[u8]) -> Vec<Recognised> {
     let head = head(content);
     let mut found: Vec<Recognised> = formats::all()
         .filter_map(|format| {
-            let Score { points, why } = (format.recognises)(&head)?;
+            let Score { points, why } = format.recognise(&head)?;
             Some(Recognised { format: format.name, score: points.min(100), why })
         })
         .collect();
@@ -70,20 +70,17 @@ pub fn recognise(content: &[u8]) -> Vec<Recognised> {
 }
 
 /// The score of a list that has all of the headings by which a system's own lists are told.
-pub(super) fn by_headings(
-    head: &Head,
-    system: &str,
-    signatures: &[&[&str]],
-    profile: &Profile,
-) -> Option<Score> {
-    let (signature, line) =
-        signatures.iter().find_map(|signature| head.line_with(signature).map(|line| (signature, line)))?;
+pub(super) fn by_headings(head: &Head, profile: &Profile) -> Option<Score> {
+    let (signature, line) = profile
+        .signatures
+        .iter()
+        .find_map(|signature| head.line_with(signature).map(|line| (signature, line)))?;
     let filled = line.iter().filter(|heading| !heading.is_empty()).count().max(1);
     let known = |heading: &&String| profile.knows(heading) || profile.why_ignored(heading).is_some();
     let share = line.iter().filter(known).count() * 30 / filled;
     Some(Score {
         points: 60 + u8::try_from(share.min(30)).unwrap_or(30),
-        why: format!("it has {system}'s columns {}", signature.join(", ")),
+        why: format!("it has {}'s columns {}", profile.system, signature.join(", ")),
     })
 }
 

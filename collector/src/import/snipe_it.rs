@@ -6,12 +6,8 @@
 use muster_common::device::Field;
 
 use super::{
-    ImportError, ImportedFile, Placeholders,
     columns::Column,
-    device_list,
-    options::Options,
     profile::{Naming, Profile},
-    recognise::{Head, Score, by_headings},
 };
 
 const SIGNATURES: &[&[&str]] = &[
@@ -24,7 +20,9 @@ const SIGNATURES: &[&[&str]] = &[
     &["assettag", "serial", "modelno"],
 ];
 
-const PROFILE: Profile = Profile {
+pub(super) const PROFILE: Profile = Profile {
+    system: "Snipe-IT",
+    signatures: SIGNATURES,
     aliases: &[
         ("assettag", Column::Field(Field::AssetTag)),
         ("serial", Column::Field(Field::Serial)),
@@ -91,17 +89,3 @@ const PROFILE: Profile = Profile {
     )],
     ..Profile::PLAIN
 };
-
-/// Reads an export.
-pub(super) fn read(
-    content: &[u8],
-    options: &Options,
-    placeholders: &Placeholders,
-) -> Result<ImportedFile, ImportError> {
-    device_list::read_csv(content, options, placeholders, &PROFILE)
-}
-
-/// Whether it has Snipe-IT's columns.
-pub(super) fn recognises(head: &Head) -> Option<Score> {
-    by_headings(head, "Snipe-IT", SIGNATURES, &PROFILE)
-}

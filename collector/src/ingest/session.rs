@@ -288,6 +288,7 @@ impl Session {
             Ok(sections) => sections,
             Err(unusable) => return self.nack(sequence, unusable.to_string()).await,
         };
+        let now = self.shared.pipeline.now();
         let observation = Observation {
             subject: opened.subject.clone(),
             speaker: Speaker::Agent {
@@ -295,7 +296,8 @@ impl Session {
                 version: opened.version.clone(),
                 evidence: Vec::new(),
             },
-            observed: self.shared.pipeline.now(),
+            observed: now,
+            received: now,
             sections,
             sequence: Some(SpoolSequence { epoch: opened.epoch.clone(), sequence }),
             carrier: None,

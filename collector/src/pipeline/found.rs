@@ -70,6 +70,7 @@ impl Pipeline {
         fields.insert(Field::AttachedTo, Value::Text(on.to_string()));
         let speaker = Speaker::Found { agent, on, fields };
         let mut observation = Observation::first(speaker, report.observed);
+        observation.received = report.received;
         observation.carrier.clone_from(&report.carrier);
         let known: Read<Subject> = self.records.get(key::subject(&observation.subject)).await?;
         match &known.record {

@@ -281,7 +281,7 @@ impl Pipeline {
                 Tried::Done(outcome) => {
                     if let Speaker::Agent { agent, .. } = &observation.speaker {
                         self.note_found(*agent, observation, &outcome).await?;
-                        self.note_heard(outcome.device, observation.observed, observation.received()).await?;
+                        self.note_heard(outcome.device, observation.observed, observation.received).await?;
                     }
                     return Ok(outcome);
                 }

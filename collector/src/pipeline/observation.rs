@@ -24,24 +24,17 @@ pub struct Observation {
     pub subject: SubjectKey,
     /// Who speaks of which endpoint.
     pub speaker: Speaker,
-    /// When the endpoint was so, by the collector's clock: when it came in, or for what was carried here when the machine
-    /// was read, as far as that is believed.
+    /// When the endpoint was so, by the collector's clock: when it came in, or for what was carried or imported when the
+    /// machine was read or seen, as far as that is believed.
     pub observed: Timestamp,
+    /// When it came in, by the collector's clock: what it leads to happens then.
+    pub received: Timestamp,
     /// The sections that it reports.
     pub sections: Vec<SectionUpdate>,
     /// The spool that it came from and its sequence there; `None` for what is no agent's report.
     pub sequence: Option<SpoolSequence>,
-    /// Who brought it; `None` when it came by itself.
-    pub carrier: Option<Carrier>,
-}
-
-/// Who brought an agent's words, where no network did.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carrier {
-    /// The account, such as `operator/alice`.
-    pub name: String,
-    /// When they came in, by the collector's clock.
-    pub received: Timestamp,
+    /// The account that carried an agent's words here, such as `operator/alice`, where no network did.
+    pub carrier: Option<String>,
 }
 
 /// Who speaks, and what tells which endpoint is meant.
@@ -98,7 +91,15 @@ impl Observation {
     /// A speaker's first words: which endpoint it means, and nothing more.
     pub fn first(speaker: Speaker, observed: Timestamp) -> Self {
         let subject = speaker.subject(&speaker.evidence());
-        Self { subject, speaker, observed, sections: Vec::new(), sequence: None, carrier: None }
+        Self {
+            subject,
+            speaker,
+            observed,
+            received: observed,
+            sections: Vec::new(),
+            sequence: None,
+            carrier: None,
+        }
     }
 
     /// What somebody states of a device that they name: fields that become so, or are taken back with `None`.
@@ -120,11 +121,6 @@ impl Observation {
         self
     }
 
-    /// When it came in.
-    pub fn received(&self) -> Timestamp {
-        self.carrier.as_ref().map_or(self.observed, |carrier| carrier.received)
-    }
-
     /// Whose doing it is, for history and journal.
     pub fn actor(&self) -> String {
         if let Speaker::Stated { by: Some(account), .. } = &self.speaker {
@@ -133,7 +129,7 @@ impl Observation {
         let source = self.speaker.source();
         match &self.carrier {
             None => source.to_string(),
-            Some(carrier) => format!("{} carrying {source}", carrier.name),
+            Some(carrier) => format!("{carrier} carrying {source}"),
         }
     }
 }

@@ -119,7 +119,7 @@ impl Pipeline {
         expected.append(&mut work.expected);
         writes.append(&mut rows.writes);
         if let Some(decided) = decided.as_ref().filter(|it| it.attachment == Attachment::Conflict) {
-            writes.extend(review(&subject, decided, observation.received()));
+            writes.extend(review(&subject, decided, observation.received));
             rows.crowded.extend(decided.candidates.iter().copied());
         }
         expected.append(&mut rows.expected);
@@ -143,7 +143,7 @@ impl Pipeline {
 
         let commit = Commit {
             kind: kind_of(observation).to_owned(),
-            time: observation.received(),
+            time: observation.received,
             actor: observation.actor(),
             expected,
             writes,
@@ -301,7 +301,7 @@ impl Pipeline {
             subjects: &subjects,
             explanation: decided.map_or("", |decided| &decided.explanation),
             actor: &actor,
-            now: observation.received(),
+            now: observation.received,
             software: (added, removed),
             surroundings,
         });
@@ -322,7 +322,7 @@ impl Pipeline {
                 subjects: &subjects,
                 explanation: "",
                 actor: &actor,
-                now: observation.received(),
+                now: observation.received,
                 software: (Vec::new(), Vec::new()),
                 surroundings,
             });

@@ -137,13 +137,13 @@ impl Query {
 
     /// Takes a device back to what it was, by undoing what came later, newest first.
     pub(super) async fn rewind(&self, device: &mut Device, at: Timestamp) -> Result<(), QueryFailure> {
-        if device.first_seen > at {
-            return Err(QueryFailure::NotYet { device: device.id, time: at });
-        }
         let id = device.id;
         let mut back = super::past::Rewound::new(device);
+        // A source may have seen it long before anybody told us: what was known by then, its history says.
+        let mut was_known = false;
         self.walk_back(id, |entry| {
             if entry.time_ms <= at.as_millis() {
+                was_known = true;
                 back.stop_at(entry);
                 return Ok(false);
             }
@@ -152,7 +152,7 @@ impl Query {
         })
         .await?;
         back.finish(at);
-        Ok(())
+        if was_known { Ok(()) } else { Err(QueryFailure::NotYet { device: id, time: at }) }
     }
 }
 

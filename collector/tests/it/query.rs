@@ -3,7 +3,7 @@
 use muster_common::time::Timestamp;
 use muster_proto::{
     convert::to_timestamp,
-    v1::{self, query_server::Query},
+    v1::{self, admin_server::Admin as _, query_server::Query},
 };
 use tonic::Code;
 
@@ -319,4 +319,36 @@ async fn lists_and_counts_are_answered_as_they_were() {
         assert_eq!(refused.code(), Code::InvalidArgument, "{filter}");
         assert!(refused.message().contains("has no past"), "{}", refused.message());
     }
+}
+
+#[tokio::test]
+async fn what_a_source_saw_before_it_told_us_was_not_known_then() {
+    let world = World::new();
+    let before = world.now();
+    world.clock.advance(std::time::Duration::from_secs(3600));
+    let list = "Device ID,Device name,Last check-in,Serial number,Manufacturer\n\
+        6f1c0d52-8a6e-4b0e-9a44-000000000001,nl-1,2026-10-01 07:58:12,PF3A7K01,LENOVO\n";
+    let request = v1::ImportRequest {
+        source: "intune".to_owned(),
+        format: "intune-csv".to_owned(),
+        content: list.as_bytes().to_vec(),
+        apply: true,
+        ..Default::default()
+    };
+    world.admin.import(by_alice(request)).await.unwrap();
+    let listed = async |at: Option<Timestamp>| {
+        let request = v1::ListDevicesRequest { as_of: at.map(to_timestamp), ..Default::default() };
+        world.query.list_devices(by_alice(request)).await.unwrap().into_inner()
+    };
+    let now = listed(None).await;
+    assert_eq!((now.total_size, listed(Some(before)).await.total_size), (1, 0));
+    let name = now.devices[0].name.clone();
+    let request = v1::GetDeviceRequest { name: name.clone(), as_of: Some(to_timestamp(before)) };
+    let then = world.query.get_device(by_alice(request)).await.unwrap_err();
+    assert_eq!(then.code(), Code::NotFound, "{then:?}");
+    // It happened when it came in, and is the import's word.
+    let request = v1::ListDeviceHistoryRequest { parent: name, ..Default::default() };
+    let history = world.query.list_device_history(by_alice(request)).await.unwrap().into_inner();
+    assert_eq!(history.entries[0].actor, "import:intune");
+    assert_eq!(history.entries[0].commit_time, Some(to_timestamp(world.now())));
 }

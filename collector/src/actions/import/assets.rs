@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 use super::{ImportFailed, Importer, Numbered, RowOutcome, RowReport, Run};
 use crate::{
     pipeline::{
-        observation::{Attachment, Carrier, Observation, Outcome, Speaker},
+        observation::{Attachment, Observation, Outcome, Speaker},
         preview::Preview,
     },
     records::{Read, key},
@@ -165,7 +165,5 @@ fn observe(run: Run<'_>, record: &AssetRecord, persons: &BTreeMap<String, Person
     let speaker = Speaker::Row { import: run.import.clone(), row_key, fields, vouches: record.vouches };
     // When the source saw it is not when it came in, and what happens happens when it came in.
     let seen = record.seen.filter(|seen| *seen < run.now);
-    let mut observation = Observation::first(speaker, seen.unwrap_or(run.now));
-    observation.carrier = seen.map(|_| Carrier { name: run.actor.to_owned(), received: run.now });
-    observation
+    Observation { received: run.now, ..Observation::first(speaker, seen.unwrap_or(run.now)) }
 }

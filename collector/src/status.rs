@@ -272,7 +272,7 @@ pub fn adopt(error: &AdoptFailure) -> Status {
     match error {
         AdoptFailure::Everything
         | AdoptFailure::TooMany { .. }
-        | AdoptFailure::State { .. }
+        | AdoptFailure::State(_)
         | AdoptFailure::Reason => Status::invalid_argument(error.to_string()),
         AdoptFailure::Filter(error) => query(error),
         AdoptFailure::Observe(error) => observe(error),

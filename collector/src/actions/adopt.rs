@@ -8,6 +8,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use muster_common::{
     device::{Device, Field, Value},
+    governance::{State, UnknownWord},
     id::DeviceId,
     source::{ImportName, Source},
 };
@@ -46,11 +47,8 @@ pub enum AdoptFailure {
         found: usize,
     },
     /// Not a state.
-    #[error("{state:?} is not a state of an asset (such as deployed, in-stock, spare, retired)")]
-    State {
-        /// As it was asked for.
-        state: String,
-    },
+    #[error("the state can't be taken: {0}")]
+    State(#[from] UnknownWord),
     /// The reason is too long.
     #[error("the reason is longer than {REASON_BYTES} bytes")]
     Reason,
@@ -85,29 +83,6 @@ pub struct Adopter {
     query: Arc<Query>,
 }
 
-/// States that an asset may be entered at.
-const STATES: &[&str] = &[
-    "requested",
-    "approved",
-    "ordered",
-    "in-transit",
-    "received",
-    "in-stock",
-    "deployed",
-    "in-repair",
-    "retired",
-    "wiped",
-    "disposed",
-    "sold",
-    "returned-to-lessor",
-    "spare",
-    "lost",
-    "stolen",
-    "found",
-    "running",
-    "terminated",
-];
-
 impl Adopter {
     /// Over the pipeline that takes statements and the query that reads filters.
     pub fn new(pipeline: Arc<Pipeline>, query: Arc<Query>) -> Self {
@@ -129,8 +104,8 @@ impl Adopter {
         if filter.trim().is_empty() {
             return Err(AdoptFailure::Everything);
         }
-        if !state.is_empty() && !STATES.contains(&state) {
-            return Err(AdoptFailure::State { state: state.chars().take(64).collect() });
+        if !state.is_empty() {
+            state.parse::<State>()?;
         }
         if reason.len() > REASON_BYTES {
             return Err(AdoptFailure::Reason);

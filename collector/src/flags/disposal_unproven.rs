@@ -37,7 +37,7 @@ fn absent(view: &DeviceView<'_>, state: &str) -> Vec<&'static str> {
         "retired" | "wiped" | "disposed" => {
             &[(Field::WipeEvidence, "wiping"), (Field::DisposalEvidence, "disposal")]
         }
-        "sold" | "returned" | "returned-to-lessor" => &[(Field::WipeEvidence, "wiping")],
+        "sold" | "returned-to-lessor" => &[(Field::WipeEvidence, "wiping")],
         _ => &[],
     };
     needed.iter().filter(|(field, _)| view.device.value(*field).is_none()).map(|(_, what)| *what).collect()

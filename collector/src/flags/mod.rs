@@ -33,7 +33,7 @@ use std::time::Duration;
 use muster_common::{
     device::{Device, Field, Value},
     flag::{Flag, FlagCode, Standing},
-    governance::{AgentExpectation, Charter},
+    governance::{AgentExpectation, Charter, State},
     id::DeviceId,
     time::Timestamp,
 };
@@ -160,12 +160,14 @@ fn never(_: &DeviceView<'_>, _: &Charter) -> Option<Timestamp> {
     None
 }
 
+/// The state that the record says; none when it says none, or one that nobody knows.
+fn state(device: &Device) -> Option<State> {
+    device.text(Field::State).and_then(|text| text.parse().ok())
+}
+
 /// Whether the record says that the device has left the organisation.
 pub fn is_disposed(device: &Device) -> bool {
-    matches!(
-        device.text(Field::State),
-        Some("disposed" | "sold" | "returned" | "returned-to-lessor" | "terminated")
-    )
+    state(device).is_some_and(State::has_left)
 }
 
 /// Where in its life the record says that the device is.
@@ -180,12 +182,16 @@ enum Stage {
 }
 
 fn stage(device: &Device) -> Stage {
-    match device.text(Field::State) {
-        None | Some("deployed" | "found" | "running") => Stage::InUse,
-        Some(
-            "retired" | "wiped" | "disposed" | "sold" | "returned" | "returned-to-lessor" | "terminated",
-        ) => Stage::Retired,
-        Some(_) => Stage::Aside,
+    let Some(state) = state(device) else {
+        // Nobody says otherwise; a word that nobody knows says at least that.
+        return if device.text(Field::State).is_none() { Stage::InUse } else { Stage::Aside };
+    };
+    if state.is_in_use() {
+        Stage::InUse
+    } else if state.has_ended() {
+        Stage::Retired
+    } else {
+        Stage::Aside
     }
 }
 

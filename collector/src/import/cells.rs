@@ -3,6 +3,7 @@
 //! Knows nothing of rows and columns; each function takes one cell and says what is wrong with it in words that
 //! tell what to write instead.
 
+use muster_common::governance::State;
 use unicode_normalization::UnicodeNormalization;
 
 /// The most texts in one cell.
@@ -10,29 +11,6 @@ const MAX_ITEMS: usize = 32;
 
 /// What people write into a cell that has no value.
 const NOTHING: &[&str] = &["-", "--", "—", "n/a", "#n/a", "na", "null", "none", "nil"];
-
-/// States of an asset's life, as the charter names them.
-const STATES: &[&str] = &[
-    "requested",
-    "approved",
-    "ordered",
-    "in-transit",
-    "received",
-    "in-stock",
-    "deployed",
-    "in-repair",
-    "retired",
-    "wiped",
-    "disposed",
-    "sold",
-    "returned-to-lessor",
-    "spare",
-    "lost",
-    "stolen",
-    "found",
-    "running",
-    "terminated",
-];
 
 /// Who owns an asset.
 const OWNERSHIPS: &[&str] = &["owned", "leased", "personal"];
@@ -143,7 +121,8 @@ pub(super) fn list(cell: &str) -> Vec<String> {
 
 /// A state of an asset's life.
 pub(super) fn state(cell: &str) -> Result<String, String> {
-    one_of(cell, STATES, "state")
+    let words: Vec<&str> = State::ALL.iter().map(|state| state.name()).collect();
+    one_of(cell, &words, "state")
 }
 
 /// Who owns it.

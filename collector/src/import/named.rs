@@ -14,6 +14,7 @@ use super::{
     json,
     layout::{named, short},
     options::Options,
+    recognise::Head,
     table::{Table, TableRow},
     text::Decoded,
 };
@@ -37,6 +38,15 @@ pub(super) const fn column(name: &'static str, headings: &'static [&'static str]
 /// A column of dates.
 pub(super) const fn date(name: &'static str, headings: &'static [&'static str]) -> NamedColumn {
     NamedColumn { name, headings, is_date: true }
+}
+
+/// The heading under which the beginning of a file has a column, in any of its first lines or in its first object.
+pub(super) fn heading_in(head: &Head, columns: &[NamedColumn], name: &str) -> Option<&'static str> {
+    let column = columns.iter().find(|column| column.name == name)?;
+    column.headings.iter().copied().find(|heading| {
+        head.names.iter().any(|own| plain(own) == *heading)
+            || head.lines.iter().any(|line| line.iter().any(|cell| cell == heading))
+    })
 }
 
 /// A list whose columns are known.

@@ -138,7 +138,7 @@ mod tests {
                 "7: REFUSED the asset tag \"77\" stands in no scheme, and two companies can own the same tag (choose company=NAME, or add a column company)",
                 "8: REFUSED the price \"5\" has no currency (choose one, such as currency=EUR, or add a column currency)",
                 "9: serial=A4",
-                "10: REFUSED \"paid\" is not a state (use one of: requested, approved, ordered, in-transit, received, in-stock, deployed, in-repair, retired, wiped, disposed, sold, returned-to-lessor, spare, lost, stolen, found, running, terminated)",
+                "10: REFUSED \"paid\" is not a state (use one of: requested, approved, ordered, in-transit, received, in-stock, deployed, in-repair, spare, lost, stolen, found, retired, wiped, disposed, sold, returned-to-lessor, running, terminated)",
                 "11: REFUSED has 8 cells and the heading has 6 (put a cell that contains the separator in quotes)",
                 "12: serial=A7",
             ],

@@ -13,8 +13,7 @@ use muster_common::{
 
 use super::{
     ImportError, ImportedFile, Placeholders, Row, RowRefused,
-    columns::plain,
-    named::{NamedColumn, NamedList, column, date},
+    named::{NamedColumn, NamedList, column, date, heading_in},
     options::Options,
     recognise::{Head, Score},
     staff::address,
@@ -86,15 +85,7 @@ pub(super) fn read(content: &[u8], options: &Options, _: &Placeholders) -> Resul
 
 /// How much a file looks like one.
 pub(super) fn recognises(head: &Head) -> Option<Score> {
-    let names = head.names.iter().map(|name| plain(name)).collect::<Vec<_>>();
-    let has = |name: &str| {
-        let headings =
-            COLUMNS.iter().find(|column| column.name == name).map_or(&[][..], |column| column.headings);
-        headings.iter().find(|heading| {
-            names.iter().any(|own| own == *heading)
-                || head.lines.iter().any(|line| line.iter().any(|cell| cell == *heading))
-        })
-    };
+    let has = |name: &str| heading_in(head, COLUMNS, name);
     let (email, product, sign_in) = (has("email")?, has("product")?, has("last sign-in")?);
     Some(Score { points: 75, why: format!("it has the columns {email}, {product} and {sign_in}") })
 }

@@ -7,8 +7,7 @@ use muster_common::observation::{PersonName, PersonRecord, Record};
 
 use super::{
     ImportError, ImportedFile, Placeholders, Row, RowRefused,
-    columns::plain,
-    named::{NamedColumn, NamedList, column, date},
+    named::{NamedColumn, NamedList, column, date, heading_in},
     options::Options,
     recognise::{Head, Score},
     table::TableRow,
@@ -81,15 +80,7 @@ pub(super) fn read(content: &[u8], options: &Options, _: &Placeholders) -> Resul
 
 /// How much a file looks like one.
 pub(super) fn recognises(head: &Head) -> Option<Score> {
-    let has = |name: &str| {
-        let headings =
-            COLUMNS.iter().find(|column| column.name == name).map_or(&[][..], |column| column.headings);
-        let names = head.names.iter().map(|name| plain(name)).collect::<Vec<_>>();
-        headings.iter().any(|heading| {
-            names.iter().any(|own| own == heading)
-                || head.lines.iter().any(|line| line.iter().any(|cell| cell == heading))
-        })
-    };
+    let has = |name: &str| heading_in(head, COLUMNS, name).is_some();
     let found: Vec<&str> = ["number", "first day", "last day", "manager", "manager email", "status"]
         .into_iter()
         .filter(|name| has(name))

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_common::{device::Field, time::Timestamp};
+use muster_common::{device::Field, governance::State, time::Timestamp};
 use muster_proto::{convert::to_timestamp, store::v1 as stored, v1};
 
 use super::{Query, QueryFailure, View, page};
@@ -30,8 +30,6 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// What is a machine.
 const DEVICES: &str = "NOT category != device";
-/// Whose life with us is over.
-const ENDED: [&str; 6] = ["retired", "wiped", "disposed", "sold", "returned-to-lessor", "terminated"];
 
 /// The gaps that don't depend on which sources there are: code, words, filter.
 const GAPS: &[(&str, &str, &str)] = &[
@@ -108,7 +106,8 @@ impl View<'_> {
             .filter(|(source, _)| merge::precedence::is_witness(source))
             .map(|(source, _)| format!(" AND NOT seen_by:{source}"))
             .collect();
-        let ended: String = ENDED.iter().map(|state| format!(" AND NOT state = {state}")).collect();
+        let ended = State::ALL.iter().filter(|state| state.has_ended());
+        let ended: String = ended.map(|state| format!(" AND NOT state = {state}")).collect();
         let mut gaps = vec![Gap {
             code: "paid-never-seen".to_owned(),
             title: "paid for and never seen by an agent or anybody else".to_owned(),

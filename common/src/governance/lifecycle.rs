@@ -95,6 +95,23 @@ words! {
     }
 }
 
+impl State {
+    /// Whether an asset is in use.
+    pub const fn is_in_use(self) -> bool {
+        matches!(self, Self::Deployed | Self::Found | Self::Running)
+    }
+
+    /// Whether its life with us is over, or about to be: retired and whatever comes after.
+    pub const fn has_ended(self) -> bool {
+        matches!(self, Self::Retired | Self::Wiped) || self.has_left()
+    }
+
+    /// Whether it isn't ours, or isn't, any more.
+    pub const fn has_left(self) -> bool {
+        matches!(self, Self::Disposed | Self::Sold | Self::ReturnedToLessor | Self::Terminated)
+    }
+}
+
 words! {
     /// How an asset was made to hold nothing of ours any more.
     WipeMethod {

@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use muster_common::time::SystemClock;
+use muster_common::{chain::Chain, time::SystemClock};
 use muster_proto::{
     client::{
         address::Address,
@@ -55,7 +55,8 @@ pub(crate) struct Session {
 impl Session {
     /// Reads key, certificate and roots, and prepares the connection.
     pub(crate) fn open(settings: &Settings) -> Result<Self, Failure> {
-        let unusable = |error: IdentityFilesError| Failure::new(Kind::Usage, chain(&error), IDENTITY_HINT);
+        let unusable =
+            |error: IdentityFilesError| Failure::new(Kind::Usage, Chain(&error).to_string(), IDENTITY_HINT);
         let key_bytes = private_file::read(&settings.key).map_err(|error| unusable(error.into()))?;
         let key = PrivateKeyDer::from_pem_slice(&key_bytes).map_err(|source| {
             unusable(IdentityFilesError::Pem { path: settings.key.clone(), what: "private key", source })
@@ -64,7 +65,7 @@ impl Session {
         let roots = read_certificates(&settings.roots).map_err(unusable)?;
         let identity = ClientIdentity { chain: chain_of_client, key };
         let config = tls::session_config(&roots, identity, Arc::new(SystemClock))
-            .map_err(|error| Failure::new(Kind::Usage, chain(&error), IDENTITY_HINT))?;
+            .map_err(|error| Failure::new(Kind::Usage, Chain(&error).to_string(), IDENTITY_HINT))?;
         let address = match &settings.server_name {
             Some(name) => settings.address.clone().expecting(name).map_err(|error| {
                 Failure::new(Kind::Usage, error.to_string(), "correct `server_name` in the configuration")
@@ -72,7 +73,7 @@ impl Session {
             None => settings.address.clone(),
         };
         let opened = channel::open(&address, Arc::new(config), Timing::default()).map_err(|error| {
-            Failure::new(Kind::Usage, chain(&error), "correct `address` in the configuration")
+            Failure::new(Kind::Usage, Chain(&error).to_string(), "correct `address` in the configuration")
         })?;
         let query = QueryClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
         let audit = AuditClient::new(opened.channel.clone()).max_decoding_message_size(MAX_ANSWER_BYTES);
@@ -111,15 +112,4 @@ fn with_patience<T>(message: T, patience: Duration) -> Request<T> {
     let mut request = Request::new(message);
     request.set_timeout(patience);
     request
-}
-
-/// An error with its causes, for one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }

@@ -7,6 +7,7 @@ use std::{collections::BTreeMap, path::Path, sync::Arc};
 
 use arc_swap::ArcSwap;
 use muster_common::{
+    chain::Chain,
     governance::Charter,
     time::{Clock, SystemClock},
 };
@@ -36,7 +37,7 @@ pub enum NotTaken {
     #[error("it looks like none of the formats that can be imported")]
     NotRecognised,
     /// Its format could not read it, or its rows could not be kept.
-    #[error("{format}: {}", chain(.source))]
+    #[error("{format}: {}", Chain(.source))]
     Failed {
         /// What it was taken for.
         format: &'static str,
@@ -112,14 +113,4 @@ impl Assessment {
     pub fn view(&self) -> View<'_> {
         self.query.seen_by(&Sight::Everything)
     }
-}
-
-fn chain(error: &ServiceError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(&format!(": {error}"));
-        cause = error.source();
-    }
-    text
 }

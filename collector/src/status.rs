@@ -2,6 +2,7 @@
 //!
 //! A message tells the peer what to do; the cause goes to the log, since it may name paths and keys.
 
+use muster_common::chain::Chain;
 use tonic::Status;
 
 use crate::{
@@ -24,21 +25,6 @@ use crate::{
 pub fn internal(what: &'static str, error: &(dyn std::error::Error + 'static)) -> Status {
     tracing::error!(error = %Chain(error), "{what}");
     Status::internal(what)
-}
-
-/// An error with its causes, on one line.
-struct Chain<'a>(&'a (dyn std::error::Error + 'static));
-
-impl std::fmt::Display for Chain<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut cause = self.0.source();
-        while let Some(error) = cause {
-            write!(f, ": {error}")?;
-            cause = error.source();
-        }
-        Ok(())
-    }
 }
 
 /// Of an observation that was not taken.

@@ -3,6 +3,7 @@
 //! Knows nothing of IO, of async, of logging and of how anything is written to a wire or a disk; `now` is an
 //! argument. The modules stand in the order in which a record meets them.
 
+pub mod chain;
 pub mod id;
 pub mod time;
 

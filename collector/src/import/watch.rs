@@ -12,7 +12,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use muster_common::source::ImportName;
+use muster_common::{chain::Chain, source::ImportName};
 use muster_proto::{limits::IMPORT_FILE_BYTES, v1};
 use tokio_util::sync::CancellationToken;
 
@@ -118,7 +118,7 @@ impl Watcher {
                 };
                 let actor = format!("watch:{}", watched.name.as_str());
                 let done = service::run_job(importer, job, &actor, &Progress::default()).await;
-                done.map_err(|error| (matches!(error, ServiceError::Rows(_)), chain(&error)))
+                done.map_err(|error| (matches!(error, ServiceError::Rows(_)), Chain(&error).to_string()))
             }
             Err(error) => Err((false, format!("could not be read: {error}"))),
         };
@@ -228,15 +228,4 @@ fn report(response: &v1::ImportResponse) -> String {
         let _ = write([&row.row.to_string(), outcome, &row.reason, about]);
     }
     String::from_utf8(writer.into_inner().unwrap_or_default()).unwrap_or_default()
-}
-
-/// An error with its causes, on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text.push_str(&format!(": {cause}"));
-        next = cause.source();
-    }
-    text
 }
